@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The card: everything between the PCIe hard block's user side and nothing else.
+//
+// Purpose     Top of the design; simulated by vhp-sim and instantiated unchanged by rtl/boards/. It only connects its
+//             three blocks: vhp_pcie (edge, DMA, MSI-X), vhp_control (functions, SoC, doorbells), vhp_lanes (packets).
+// Ports       The user side of the AMD UltraScale+ PCIe hard block with the vendor's names (PG213): 512 bit, straddle
+//             off on all four streams, client tags, external MSI-X. Handshake and latency are PG213's.
+//             card_idle_o is 1 while nothing is pending anywhere and the firmware sleeps in WFI: with no input
+//             changing, every later cycle is like this one, so the clock may stop.
+// Parameters  FirmwareHex    $readmemh image of the firmware's RAM, 32-bit words
+//             ConfigFull     1: the hard block gives user logic 0x90..0xff of configuration space and the virtio
+//                            capabilities stand there too; 0: only 0xb0..0xbf
+// Reset       user_reset, synchronous.
+
+module vhp_card #(
+  parameter     FirmwareHex = "firmware.hex",
+  parameter bit ConfigFull  = 1'b0
+) (
+  input  logic         user_clk,
+  input  logic         user_reset,
+  input  logic         user_lnk_up,
+  // Requester request and completion.
+  output logic [511:0] s_axis_rq_tdata,
+  output logic [15:0]  s_axis_rq_tkeep,
+  output logic         s_axis_rq_tlast,
+  output logic [136:0] s_axis_rq_tuser,
+  output logic         s_axis_rq_tvalid,
+  input  logic [3:0]   s_axis_rq_tready,
+  input  logic [511:0] m_axis_rc_tdata,
+  input  logic [15:0]  m_axis_rc_tkeep,
+  input  logic         m_axis_rc_tlast,
+  input  logic [160:0] m_axis_rc_tuser,
+  input  logic         m_axis_rc_tvalid,
+  output logic         m_axis_rc_tready,
+  // Completer request and completion.
+  input  logic [511:0] m_axis_cq_tdata,
+  input  logic [15:0]  m_axis_cq_tkeep,
+  input  logic         m_axis_cq_tlast,
+  input  logic [182:0] m_axis_cq_tuser,
+  input  logic         m_axis_cq_tvalid,
+  output logic         m_axis_cq_tready,
+  output logic [511:0] s_axis_cc_tdata,
+  output logic [15:0]  s_axis_cc_tkeep,
+  output logic         s_axis_cc_tlast,
+  output logic [80:0]  s_axis_cc_tuser,
+  output logic         s_axis_cc_tvalid,
+  input  logic [3:0]   s_axis_cc_tready,
+  // Requester sequence numbers and credits, completer non-posted credit.
+  input  logic [5:0]   pcie_rq_seq_num0,
+  input  logic         pcie_rq_seq_num_vld0,
+  input  logic [5:0]   pcie_rq_seq_num1,
+  input  logic         pcie_rq_seq_num_vld1,
+  input  logic [3:0]   pcie_tfc_nph_av,
+  input  logic [3:0]   pcie_tfc_npd_av,
+  output logic [1:0]   pcie_cq_np_req,
+  input  logic [5:0]   pcie_cq_np_req_count,
+  input  logic [7:0]   cfg_fc_ph,
+  input  logic [11:0]  cfg_fc_pd,
+  input  logic [7:0]   cfg_fc_nph,
+  input  logic [11:0]  cfg_fc_npd,
+  input  logic [7:0]   cfg_fc_cplh,
+  input  logic [11:0]  cfg_fc_cpld,
+  output logic [2:0]   cfg_fc_sel,
+  // Configuration: status, management port, extension port.
+  input  logic [1:0]   cfg_max_payload,
+  input  logic [2:0]   cfg_max_read_req,
+  input  logic [15:0]  cfg_function_status,
+  input  logic [3:0]   cfg_rcb_status,
+  output logic [9:0]   cfg_mgmt_addr,
+  output logic [7:0]   cfg_mgmt_function_number,
+  output logic         cfg_mgmt_write,
+  output logic [31:0]  cfg_mgmt_write_data,
+  output logic [3:0]   cfg_mgmt_byte_enable,
+  output logic         cfg_mgmt_read,
+  input  logic [31:0]  cfg_mgmt_read_data,
+  input  logic         cfg_mgmt_read_write_done,
+  input  logic         cfg_ext_read_received,
+  input  logic         cfg_ext_write_received,
+  input  logic [9:0]   cfg_ext_register_number,
+  input  logic [7:0]   cfg_ext_function_number,
+  input  logic [31:0]  cfg_ext_write_data,
+  input  logic [3:0]   cfg_ext_write_byte_enable,
+  output logic [31:0]  cfg_ext_read_data,
+  output logic         cfg_ext_read_data_valid,
+  output logic         cfg_config_space_enable,
+  output logic         cfg_err_cor_in,
+  output logic         cfg_err_uncor_in,
+  // Function level reset.
+  input  logic [3:0]   cfg_flr_in_process,
+  output logic [3:0]   cfg_flr_done,
+  // MSI-X control bits; the messages are posted writes on RQ.
+  input  logic [3:0]   cfg_interrupt_msix_enable,
+  input  logic [3:0]   cfg_interrupt_msix_mask,
+
+  output logic         card_idle_o
+);
+
+  // Register accesses of the host.
+  logic            rb_req_valid, rb_req_ready, rb_rsp_valid;
+  vhp_pkg::rb_req_t rb_req;
+  vhp_pkg::rb_rsp_t rb_rsp;
+
+  // DMA.
+  logic                 [vhp_pkg::NumRdClients-1:0] rd_req_valid, rd_req_ready;
+  vhp_pkg::dma_rd_req_t [vhp_pkg::NumRdClients-1:0] rd_req;
+  logic                                             rd_done_valid, ram_wr_valid;
+  vhp_pkg::dma_rd_done_t                            rd_done;
+  vhp_pkg::dma_ram_wr_t                             ram_wr;
+  logic                 [vhp_pkg::NumWrClients-1:0] wr_req_valid, wr_req_ready, wr_cmpl_valid;
+  vhp_pkg::dma_wr_req_t [vhp_pkg::NumWrClients-1:0] wr_req;
+  vhp_pkg::dma_wr_cmpl_t [vhp_pkg::NumWrClients-1:0] wr_cmpl;
+  vhp_pkg::dma_stats_t                              dma_stats;
+
+  // Functions.
+  logic [vhp_pkg::NumFn-1:0] fn_flr_pending, fn_flr_done, fn_msix_enable;
+  logic                      config_enable;
+
+  // Control to lanes.
+  logic             lane_rb_req_valid, lane_rb_req_ready, lane_rb_rsp_valid;
+  vhp_pkg::rb_req_t lane_rb_req;
+  vhp_pkg::rb_rsp_t lane_rb_rsp;
+  logic             kick_valid;
+  vhp_pkg::qid_t    kick_qid;
+  logic             lane_irq;
+  logic [vhp_pkg::NumPorts-1:0] isr_set;
+
+  logic pcie_idle, control_idle, lanes_idle;
+  assign card_idle_o = pcie_idle && control_idle && lanes_idle;
+
+  vhp_pcie #(
+    .ConfigFull(ConfigFull)
+  ) u_pcie (
+    .clk_i(user_clk),
+    .rst_i(user_reset),
+    .user_lnk_up,
+    .s_axis_rq_tdata,
+    .s_axis_rq_tkeep,
+    .s_axis_rq_tlast,
+    .s_axis_rq_tuser,
+    .s_axis_rq_tvalid,
+    .s_axis_rq_tready,
+    .m_axis_rc_tdata,
+    .m_axis_rc_tkeep,
+    .m_axis_rc_tlast,
+    .m_axis_rc_tuser,
+    .m_axis_rc_tvalid,
+    .m_axis_rc_tready,
+    .m_axis_cq_tdata,
+    .m_axis_cq_tkeep,
+    .m_axis_cq_tlast,
+    .m_axis_cq_tuser,
+    .m_axis_cq_tvalid,
+    .m_axis_cq_tready,
+    .s_axis_cc_tdata,
+    .s_axis_cc_tkeep,
+    .s_axis_cc_tlast,
+    .s_axis_cc_tuser,
+    .s_axis_cc_tvalid,
+    .s_axis_cc_tready,
+    .pcie_rq_seq_num0,
+    .pcie_rq_seq_num_vld0,
+    .pcie_rq_seq_num1,
+    .pcie_rq_seq_num_vld1,
+    .pcie_tfc_nph_av,
+    .pcie_tfc_npd_av,
+    .pcie_cq_np_req,
+    .pcie_cq_np_req_count,
+    .cfg_fc_ph,
+    .cfg_fc_pd,
+    .cfg_fc_nph,
+    .cfg_fc_npd,
+    .cfg_fc_cplh,
+    .cfg_fc_cpld,
+    .cfg_fc_sel,
+    .cfg_max_payload,
+    .cfg_max_read_req,
+    .cfg_function_status,
+    .cfg_rcb_status,
+    .cfg_mgmt_addr,
+    .cfg_mgmt_function_number,
+    .cfg_mgmt_write,
+    .cfg_mgmt_write_data,
+    .cfg_mgmt_byte_enable,
+    .cfg_mgmt_read,
+    .cfg_mgmt_read_data,
+    .cfg_mgmt_read_write_done,
+    .cfg_ext_read_received,
+    .cfg_ext_write_received,
+    .cfg_ext_register_number,
+    .cfg_ext_function_number,
+    .cfg_ext_write_data,
+    .cfg_ext_write_byte_enable,
+    .cfg_ext_read_data,
+    .cfg_ext_read_data_valid,
+    .cfg_config_space_enable,
+    .cfg_err_cor_in,
+    .cfg_err_uncor_in,
+    .cfg_flr_in_process,
+    .cfg_flr_done,
+    .cfg_interrupt_msix_enable,
+    .cfg_interrupt_msix_mask,
+
+    .rb_req_valid_o   (rb_req_valid),
+    .rb_req_ready_i   (rb_req_ready),
+    .rb_req_o         (rb_req),
+    .rb_rsp_valid_i   (rb_rsp_valid),
+    .rb_rsp_i         (rb_rsp),
+    .rd_req_valid_i   (rd_req_valid),
+    .rd_req_ready_o   (rd_req_ready),
+    .rd_req_i         (rd_req),
+    .rd_done_valid_o  (rd_done_valid),
+    .rd_done_o        (rd_done),
+    .ram_wr_valid_o   (ram_wr_valid),
+    .ram_wr_o         (ram_wr),
+    .wr_req_valid_i   (wr_req_valid),
+    .wr_req_ready_o   (wr_req_ready),
+    .wr_req_i         (wr_req),
+    .wr_cmpl_valid_o  (wr_cmpl_valid),
+    .wr_cmpl_o        (wr_cmpl),
+    .fn_flr_pending_o (fn_flr_pending),
+    .fn_flr_done_i    (fn_flr_done),
+    .fn_msix_enable_o (fn_msix_enable),
+    .config_enable_i  (config_enable),
+    .stats_o          (dma_stats),
+    .idle_o           (pcie_idle)
+  );
+
+  vhp_control #(
+    .FirmwareHex(FirmwareHex)
+  ) u_control (
+    .clk_i            (user_clk),
+    .rst_i            (user_reset),
+    .rb_req_valid_i   (rb_req_valid),
+    .rb_req_ready_o   (rb_req_ready),
+    .rb_req_i         (rb_req),
+    .rb_rsp_valid_o   (rb_rsp_valid),
+    .rb_rsp_o         (rb_rsp),
+    .rd_req_valid_o   (rd_req_valid[vhp_pkg::RdSoc]),
+    .rd_req_ready_i   (rd_req_ready[vhp_pkg::RdSoc]),
+    .rd_req_o         (rd_req[vhp_pkg::RdSoc]),
+    .rd_done_valid_i  (rd_done_valid),
+    .rd_done_i        (rd_done),
+    .ram_wr_valid_i   (ram_wr_valid),
+    .ram_wr_i         (ram_wr),
+    .soc_wr_valid_o   (wr_req_valid[vhp_pkg::WrSoc]),
+    .soc_wr_ready_i   (wr_req_ready[vhp_pkg::WrSoc]),
+    .soc_wr_o         (wr_req[vhp_pkg::WrSoc]),
+    .soc_cmpl_valid_i (wr_cmpl_valid[vhp_pkg::WrSoc]),
+    .soc_cmpl_i       (wr_cmpl[vhp_pkg::WrSoc]),
+    .ntf_wr_valid_o   (wr_req_valid[vhp_pkg::WrNotify]),
+    .ntf_wr_ready_i   (wr_req_ready[vhp_pkg::WrNotify]),
+    .ntf_wr_o         (wr_req[vhp_pkg::WrNotify]),
+    .lane_rb_req_valid_o(lane_rb_req_valid),
+    .lane_rb_req_ready_i(lane_rb_req_ready),
+    .lane_rb_req_o    (lane_rb_req),
+    .lane_rb_rsp_valid_i(lane_rb_rsp_valid),
+    .lane_rb_rsp_i    (lane_rb_rsp),
+    .kick_valid_o     (kick_valid),
+    .kick_qid_o       (kick_qid),
+    .lane_irq_i       (lane_irq),
+    .isr_set_i        (isr_set),
+    .fn_flr_pending_i (fn_flr_pending),
+    .fn_flr_done_o    (fn_flr_done),
+    .fn_msix_enable_i (fn_msix_enable),
+    .config_enable_o  (config_enable),
+    .dma_stats_i      (dma_stats),
+    .idle_o           (control_idle)
+  );
+
+  vhp_lanes u_lanes (
+    .clk_i            (user_clk),
+    .rst_i            (user_reset),
+    .rb_req_valid_i   (lane_rb_req_valid),
+    .rb_req_ready_o   (lane_rb_req_ready),
+    .rb_req_i         (lane_rb_req),
+    .rb_rsp_valid_o   (lane_rb_rsp_valid),
+    .rb_rsp_o         (lane_rb_rsp),
+    .kick_valid_i     (kick_valid),
+    .kick_qid_i       (kick_qid),
+    .rd_req_valid_o   (rd_req_valid[2:0]),
+    .rd_req_ready_i   (rd_req_ready[2:0]),
+    .rd_req_o         (rd_req[2:0]),
+    .rd_done_valid_i  (rd_done_valid),
+    .rd_done_i        (rd_done),
+    .ram_wr_valid_i   (ram_wr_valid),
+    .ram_wr_i         (ram_wr),
+    .wr_req_valid_o   (wr_req_valid[vhp_pkg::WrLane]),
+    .wr_req_ready_i   (wr_req_ready[vhp_pkg::WrLane]),
+    .wr_req_o         (wr_req[vhp_pkg::WrLane]),
+    .wr_cmpl_valid_i  (wr_cmpl_valid[vhp_pkg::WrLane]),
+    .wr_cmpl_i        (wr_cmpl[vhp_pkg::WrLane]),
+    .fn_msix_enable_i (fn_msix_enable),
+    .isr_set_o        (isr_set),
+    .irq_o            (lane_irq),
+    .idle_o           (lanes_idle)
+  );
+
+endmodule
