@@ -3,9 +3,8 @@
  * @file
  * Access to one PCI function of the card, the same for a real card and for the simulation.
  *
- * Two back ends: a vfio-user socket of vhp-sim (vhp_dev_open_socket), and the kernel's VFIO through DPDK's PCI bus
- * (vhp_dev_open_pci). The vfio-user client implements QEMU docs/interop/vfio-user protocol,
- * docs/interop/vfio-user.rst, protocol version 0.0.
+ * Two back ends: a vfio-user socket of vhp-sim (vhp_dev_open_socket; protocol 0.0 of QEMU's
+ * docs/interop/vfio-user.rst), and the kernel's VFIO through DPDK's PCI bus (vhp_dev_open_pci).
  *
  * Threads: calls on one device may come from several threads; each call is atomic. A call on the socket back end blocks
  * for one round trip; after the socket broke, every call returns -ENODEV (reads give all ones) and `vhp_dev_alive`
