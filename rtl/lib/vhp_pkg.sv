@@ -18,6 +18,7 @@ package vhp_pkg;
   localparam int unsigned QidW         = $clog2(NumQueues);
   localparam int unsigned FnVqs        = 2 + 2 * PairsPerPort;     // control rx, control tx, pairs
   localparam int unsigned PeerVqs      = 2 * PairsPerPort;         // vhost-user vrings per port
+  localparam int unsigned MaxQueueSize = 1024; // entries of a function's virtqueue; queue_size at reset
   localparam int unsigned MaxRegions   = 8;   // rows of a port's region table; rte_vhost's limit too
   localparam int unsigned PktBufBytes  = 131072;
   localparam int unsigned MaxPacket    = 65562;  // bytes with virtio_net_hdr: 12 + 14 + 65536
