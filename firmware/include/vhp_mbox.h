@@ -96,7 +96,7 @@ struct vhp_mbox_peer_vring {
 	uint64_t used;
 	uint16_t last_avail_idx;
 	uint16_t last_used_idx;
-	uint32_t gsi;	     /**< shown as peer_rx_queue_gsi (RX queues); VHP_GSI_NONE = none */
+	uint32_t gsi;	      /**< shown as peer_rx_queue_gsi (RX queues); VHP_GSI_NONE = none */
 	uint16_t msix_vector; /**< vector of function 0 whose eventfd is the call fd; 0xffff = no call fd */
 	uint16_t reserved2[3];
 };
@@ -119,8 +119,8 @@ enum vhp_port_state {
 	VHP_PORT_MEM = 3,	  /**< memory info sent, answer awaited */
 	VHP_PORT_VIRTQ = 4,	  /**< virtqueue info is being sent */
 	VHP_PORT_CONNECTED = 5,
-	VHP_PORT_CLOSING = 6,	  /**< draining, or waiting for the peer to close */
-	VHP_PORT_FAILED = 7,	  /**< see last_error; the next PORT_STOP or driver reset clears it */
+	VHP_PORT_CLOSING = 6, /**< draining, or waiting for the peer to close */
+	VHP_PORT_FAILED = 7,  /**< see last_error; the next PORT_STOP or driver reset clears it */
 };
 
 struct vhp_mbox_port_status {
@@ -149,9 +149,9 @@ enum vhp_port_error {
 	VHP_PERR_CTRL_MESSAGE = 2, /**< malformed or unexpected control message */
 	VHP_PERR_CTRL_BUFFER = 3,  /**< control receiveq buffer too small */
 	VHP_PERR_DMA = 4,
-	VHP_PERR_TIMEOUT = 5,	   /**< the driver did not answer in time */
-	VHP_PERR_LANE = 6,	   /**< a lane stopped: see lanes[] */
-	VHP_PERR_FEATURES = 7,	   /**< the peer's features cannot work with this driver */
+	VHP_PERR_TIMEOUT = 5,  /**< the driver did not answer in time */
+	VHP_PERR_LANE = 6,     /**< a lane stopped: see lanes[] */
+	VHP_PERR_FEATURES = 7, /**< the peer's features cannot work with this driver */
 };
 
 struct vhp_mbox_port_stats {
@@ -192,13 +192,13 @@ struct vhp_mbox_card_info {
 
 /** vhp_mgmt.event: {type, port, arg}. */
 enum vhp_event_type {
-	VHP_EVENT_CONNECTED = 1,    /**< peer_connection is 1 */
-	VHP_EVENT_DISCONNECTED = 2, /**< peer_connection is 0 again */
+	VHP_EVENT_CONNECTED = 1,     /**< peer_connection is 1 */
+	VHP_EVENT_DISCONNECTED = 2,  /**< peer_connection is 0 again */
 	VHP_EVENT_CLOSE_REQUEST = 3, /**< the driver wrote 0: close with the front end, then PORT_STOP */
-	VHP_EVENT_FEATURES = 4,	    /**< the driver accepted a subset: see port_status.driver_accepted; renegotiate */
-	VHP_EVENT_LANE_STOPPED = 5, /**< arg: lane | reason << 8 */
-	VHP_EVENT_ERROR = 6,	    /**< arg: enum vhp_port_error */
-	VHP_EVENT_DRIVER_RESET = 7, /**< the driver reset the function while connected */
+	VHP_EVENT_FEATURES = 4,	     /**< the driver accepted a subset: see port_status.driver_accepted; renegotiate */
+	VHP_EVENT_LANE_STOPPED = 5,  /**< arg: lane | reason << 8 */
+	VHP_EVENT_ERROR = 6,	     /**< arg: enum vhp_port_error */
+	VHP_EVENT_DRIVER_RESET = 7,  /**< the driver reset the function while connected */
 };
 
 _Static_assert(sizeof(struct vhp_mbox_hdr) == 16, "");

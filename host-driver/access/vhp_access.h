@@ -92,6 +92,7 @@ int vhp_dev_reset(struct vhp_dev *dev);
  *
  * @return 0; -ENOTSUP if this back end cannot map it.
  */
-int vhp_dev_mmap_info(struct vhp_dev *dev, unsigned int bar, uint64_t offset, int *fd, uint64_t *fd_offset, uint64_t *size);
+int vhp_dev_mmap_info(struct vhp_dev *dev, unsigned int bar, uint64_t offset, int *fd, uint64_t *fd_offset,
+		      uint64_t *size);
 
 #endif
