@@ -53,7 +53,19 @@ int vhp_dev_open_pci(struct rte_pci_device *pci, bool own_container, struct vhp_
 void vhp_dev_close(struct vhp_dev *dev);
 
 const struct vhp_dev_info *vhp_dev_info(const struct vhp_dev *dev);
+/** False once the function is gone. On the socket back end it also answers what the server sent unasked. */
 bool vhp_dev_alive(struct vhp_dev *dev);
+/** Why the device is no longer alive: a sentence, valid until close; NULL while it is alive. */
+const char *vhp_dev_failure(struct vhp_dev *dev);
+/**
+ * A descriptor that polls readable when the state of the connection may have changed: call vhp_dev_alive then.
+ *
+ * @return the descriptor (owned by the device); -ENOTSUP if this back end has none.
+ */
+int vhp_dev_watch_fd(struct vhp_dev *dev);
+
+/** Bytes of a BAR; 0 if the function does not have it. */
+uint64_t vhp_dev_bar_size(struct vhp_dev *dev, unsigned int bar);
 
 /** Access @p width (1, 2, 4, 8) bytes, little-endian; @p offset need not be aligned. VHP_BAR_CONFIG is configuration space. */
 int vhp_dev_read(struct vhp_dev *dev, unsigned int bar, uint64_t offset, unsigned int width, uint64_t *value);
@@ -84,7 +96,7 @@ int vhp_dev_dma_unmap(struct vhp_dev *dev, uint64_t iova, uint64_t size);
  */
 int vhp_dev_set_irqs(struct vhp_dev *dev, unsigned int first, unsigned int count, const int *fds);
 
-/** Function level reset. */
+/** Function level reset. Bus mastering is on again after it; MSI-X vectors must be tied again by the caller. */
 int vhp_dev_reset(struct vhp_dev *dev);
 
 /**
