@@ -88,7 +88,7 @@ bench: $(BENCH_DEPS) ## throughput and latency of the RTL against the PCIe ceili
 # ------------------------------------------------------------------------------------------------------------------------
 # Source checks and synthesis.
 
-lint: $(RTL_SRCS) ## Verilator -Wall on the card, clang-format on C, licence headers, waivers
+lint: $(RTL_SRCS) $(LINT_DEPS) ## Verilator -Wall on the card, clang-format on C, licence headers, waivers
 	@tests/lint $(RTL_SRCS)
 
 synth: $(RTL_SRCS) ## Yosys for UltraScale+: resources and logic levels per block; fails on latches and the like

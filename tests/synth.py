@@ -1,0 +1,165 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Synthesis check of the RTL for UltraScale+ (Yosys through pyosys, read_slang front end).
+
+Each block, and the whole card, is flattened and mapped by itself. Printed: LUTs, flip-flops, block RAMs, UltraRAMs, DSPs and
+the deepest path in logic cells between registers, RAMs and ports (no place and route, so no nanoseconds). An error is: a
+latch, a wire with several drivers, a combinational loop, a memory or array above the size limit that became flip-flops.
+"""
+
+import argparse
+import concurrent.futures
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+# The card's three parts, their big submodules if the design has them, and the card.
+BLOCKS = ("vhp_pcie", "vhp_control", "vhp_lanes", "vhp_card")
+# Bits that may become flip-flops where the source has a memory (arrays) or one very wide register.
+MEMORY_LIMIT = 4096
+REGISTER_LIMIT = 8192
+
+LOGIC = "t:LUT* t:MUXF* t:CARRY* t:INV"
+SCRIPT = """
+read_slang --top {top} --error-limit 20 {files}
+synth_xilinx -family xcup -top {top} -flatten -uram -noiopad -noclkbuf -run begin:coarse
+check -nolatches
+synth_xilinx -family xcup -top {top} -flatten -uram -noiopad -noclkbuf -run coarse:map_ffram
+select {top}
+write_json -selected {out}/{top}.memories.json
+select -clear
+synth_xilinx -family xcup -top {top} -flatten -uram -noiopad -noclkbuf -run map_ffram:check
+tee -q -o {out}/{top}.stat.json stat -json
+tee -q -o {out}/{top}.ltp ltp -noff w:* {logic}
+"""
+
+
+def synthesize(top, files, out):
+    """One block in this process; leaves its files in out."""
+    from pyosys import libyosys as ys
+    ys.log_to_stream = None
+    design = ys.Design()
+    for command in SCRIPT.format(top=top, files=" ".join(files), out=out, logic=LOGIC).strip().splitlines():
+        ys.run_pass(command, design)
+
+
+def const(value):
+    return int(value, 2) if isinstance(value, str) else int(value)
+
+
+def findings(top, out, log):
+    """What is wrong with a synthesized block, as a list of sentences."""
+    bad = []
+    for line in sorted(set(re.findall(r"(?:Warning|Latch)[^\n]*", log))):
+        if re.search(r"[Ll]atch inferred|multiple conflicting drivers|found logic loop|combinatorial loop|latch cell", line):
+            bad.append(line)
+    with open(f"{out}/{top}.memories.json") as f:
+        module = json.load(f)["modules"][top]
+    for name, cell in module["cells"].items():
+        par = cell["parameters"]
+        if cell["type"] in ("$mem_v2", "$mem"):
+            bits = const(par["WIDTH"]) * const(par["SIZE"])
+            if bits > MEMORY_LIMIT:
+                bad.append(f"memory {name} ({const(par['SIZE'])} x {const(par['WIDTH'])}) becomes flip-flops")
+        elif cell["type"] in ("$dff", "$dffe", "$sdff", "$sdffe", "$sdffce", "$adff", "$adffe"):
+            if const(par["WIDTH"]) > REGISTER_LIMIT:
+                bad.append(f"register {name} has {const(par['WIDTH'])} bits: an array that should be a memory")
+    return bad
+
+
+def figures(top, out):
+    with open(f"{out}/{top}.stat.json") as f:
+        text = f.read()
+    cells = json.loads(text[text.index("{"):])["design"]["num_cells_by_type"]
+    total = {"lut": 0, "ff": 0, "ramb36": 0.0, "uram": 0, "dsp": 0, "lutram": 0}
+    latches = 0
+    for kind, count in cells.items():
+        if re.fullmatch(r"LUT[1-6](_2)?|INV", kind):
+            total["lut"] += count
+        elif re.fullmatch(r"FD[RSCP]E(_1)?", kind):
+            total["ff"] += count
+        elif kind.startswith("RAMB36"):
+            total["ramb36"] += count
+        elif kind.startswith("RAMB18"):
+            total["ramb36"] += count / 2
+        elif kind.startswith("URAM288"):
+            total["uram"] += count
+        elif kind.startswith("DSP"):
+            total["dsp"] += count
+        elif re.match(r"RAM(32M16|64M8)", kind):
+            total["lutram"] += 8 * count
+        elif re.match(r"RAM(32M|64M)", kind):
+            total["lutram"] += 4 * count
+        elif re.match(r"RAM\d+X|SRL", kind):
+            total["lutram"] += {"RAM128X1D": 4, "RAM256X1D": 8}.get(kind, 2 if kind.endswith("D") else 1) * count
+        elif re.match(r"LD[CP]E|\$_DLATCH", kind):
+            latches += count
+    with open(f"{out}/{top}.ltp") as f:
+        text = f.read()
+    depth = re.search(r"\(length=(\d+)\)", text)
+    total["levels"] = int(depth.group(1)) if depth else 0
+    # The path's ends, by the names of the wires that have one.
+    names = [n for n in re.findall(r"^\s*\d+: \\?(\S+)", text, re.M) if "$" not in n]
+    total["path"] = f"{names[0]} .. {names[-1]}" if names else ""
+    return total, latches
+
+
+def run_block(top, args):
+    begin = time.monotonic()
+    log_name = f"{args.out}/{top}.log"
+    with open(log_name, "w") as log:
+        code = subprocess.run([sys.executable, __file__, "--one", top, "--out", args.out, *args.files],
+                              stdout=log, stderr=subprocess.STDOUT).returncode
+    with open(log_name, errors="replace") as f:
+        log = f.read()
+    if code != 0:
+        errors = re.findall(r"^.*(?:ERROR|error:).*$", log, re.M) or log.splitlines()[-5:]
+        return top, None, errors[:20], time.monotonic() - begin
+    bad = findings(top, args.out, log)
+    total, latches = figures(top, args.out)
+    if latches:
+        bad.append(f"{latches} latch cells")
+    return top, total, bad, time.monotonic() - begin
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", required=True, help="directory for logs and netlists")
+    parser.add_argument("--block", help="space separated modules instead of the standard list")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("files", nargs="+")
+    args = parser.parse_args()
+    os.makedirs(args.out, exist_ok=True)
+    if args.one:
+        synthesize(args.one, args.files, args.out)
+        return 0
+
+    blocks = args.block.split() if args.block else BLOCKS
+    print(f"{'block':20}{'LUT':>8}{'FF':>8}{'LUTRAM':>8}{'RAMB36':>8}{'URAM':>6}{'DSP':>5}{'levels':>8}{'time':>8}  deepest path")
+    results, failed = {}, 0
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        # The longest first: the card.
+        futures = [pool.submit(run_block, top, args) for top in sorted(blocks, key=lambda b: b != "vhp_card")]
+        for future in concurrent.futures.as_completed(futures):
+            top, total, bad, seconds = future.result()
+            if total:
+                print(f"{top:20}{total['lut']:8}{total['ff']:8}{total['lutram']:8}{total['ramb36']:8g}{total['uram']:6}"
+                      f"{total['dsp']:5}{total['levels']:8}{seconds:6.0f} s  {total['path']}", flush=True)
+                results[top] = dict(total, findings=bad)
+            else:
+                print(f"{top:20}not synthesized ({seconds:.0f} s), see {args.out}/{top}.log", flush=True)
+            for sentence in bad:
+                print(f"    {sentence}", flush=True)
+            failed += bool(bad) or not total
+    with open(f"{args.out}/synth.json", "w") as f:
+        json.dump(results, f, indent=2)
+    print(f"{len(blocks) - failed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
