@@ -28,11 +28,11 @@
 #define HELLO_TIMEOUT_S 15
 #define REPLY_TIMEOUT_S 120
 
-#define MAX_FDS 16u		     /* of one SET_IRQS message */
-#define MAX_CHUNK 4096u		     /* bytes of one REGION_READ or REGION_WRITE */
-#define MAX_FOREIGN (1u << 20)	     /* largest message from the server that is skipped instead of refused */
-#define NUM_REGIONS 8u		     /* BAR 0..5, ROM, configuration space */
-#define ALL_VECTORS_OFF 0u	     /* count 0 with DATA_NONE */
+#define MAX_FDS 16u	       /* of one SET_IRQS message */
+#define MAX_CHUNK 4096u	       /* bytes of one REGION_READ or REGION_WRITE */
+#define MAX_FOREIGN (1u << 20) /* largest message from the server that is skipped instead of refused */
+#define NUM_REGIONS 8u	       /* BAR 0..5, ROM, configuration space */
+#define ALL_VECTORS_OFF 0u     /* count 0 with DATA_NONE */
 
 enum command {
 	CMD_VERSION = 1,
@@ -658,8 +658,9 @@ static int explore(struct sock_dev *s, char *err, size_t errlen)
 		return vhp_fail(err, errlen, rc, "%s: GET_INFO failed: %s", name, strerror(-rc));
 	if (!(le32toh(info.flags) & VFIO_DEVICE_FLAGS_PCI) || le32toh(info.num_regions) < NUM_REGIONS ||
 	    le32toh(info.num_irqs) <= VFIO_PCI_MSIX_IRQ_INDEX)
-		return vhp_fail(err, errlen, -ENODEV, "%s: not a PCI device with MSI-X (flags 0x%x, %u regions, %u irqs)",
-				name, le32toh(info.flags), le32toh(info.num_regions), le32toh(info.num_irqs));
+		return vhp_fail(err, errlen, -ENODEV,
+				"%s: not a PCI device with MSI-X (flags 0x%x, %u regions, %u irqs)", name,
+				le32toh(info.flags), le32toh(info.num_regions), le32toh(info.num_irqs));
 
 	for (uint32_t i = 0; i < NUM_REGIONS; i++) {
 		struct region_info region = { .argsz = htole32(sizeof(region)), .index = htole32(i) };

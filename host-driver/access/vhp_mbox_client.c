@@ -92,12 +92,13 @@ int vhp_mbox_open(struct vhp_mbox *m, struct vhp_dev *dev, unsigned int timeout_
 
 		rc = read_reg(m, REG(fw_status), &fw);
 		if (rc < 0)
-			return vhp_fail(err, errlen, rc, "%s: cannot read the registers: %s", info->name, strerror(-rc));
+			return vhp_fail(err, errlen, rc, "%s: cannot read the registers: %s", info->name,
+					strerror(-rc));
 		if (FIELD(fw, FW_STATUS__STATE) == FW_RUNNING)
 			break;
 		if (FIELD(fw, FW_STATUS__STATE) != FW_BOOTING)
-			return vhp_fail(err, errlen, -EIO, "%s: the firmware stopped with a fatal error (status 0x%08x)",
-					info->name, fw);
+			return vhp_fail(err, errlen, -EIO,
+					"%s: the firmware stopped with a fatal error (status 0x%08x)", info->name, fw);
 		if (last)
 			return vhp_fail(err, errlen, -ETIMEDOUT, "%s: the firmware is still booting after %u ms",
 					info->name, timeout_ms);

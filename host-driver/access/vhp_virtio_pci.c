@@ -65,14 +65,15 @@ static int check_area(struct vhp_dev *dev, const struct vhp_virtio_area *a, cons
 				t->place, what, a->bar);
 	size = vhp_dev_bar_size(dev, a->bar);
 	if (a->length < least)
-		return vhp_fail(t->err, t->errlen, -EPROTO, "%s: %s: %s has %u bytes, needs %u", t->name, t->place, what,
-				a->length, least);
+		return vhp_fail(t->err, t->errlen, -EPROTO, "%s: %s: %s has %u bytes, needs %u", t->name, t->place,
+				what, a->length, least);
 	if (a->length > size || a->offset > size - a->length)
-		return vhp_fail(t->err, t->errlen, -EPROTO, "%s: %s: %s at 0x%x + 0x%x lies outside BAR %u (0x%jx bytes)",
-				t->name, t->place, what, a->offset, a->length, a->bar, (uintmax_t)size);
+		return vhp_fail(t->err, t->errlen, -EPROTO,
+				"%s: %s: %s at 0x%x + 0x%x lies outside BAR %u (0x%jx bytes)", t->name, t->place, what,
+				a->offset, a->length, a->bar, (uintmax_t)size);
 	if (a->offset % align != 0)
-		return vhp_fail(t->err, t->errlen, -EPROTO, "%s: %s: %s at 0x%x is not aligned to %u", t->name, t->place,
-				what, a->offset, align);
+		return vhp_fail(t->err, t->errlen, -EPROTO, "%s: %s: %s at 0x%x is not aligned to %u", t->name,
+				t->place, what, a->offset, align);
 	return 0;
 }
 
