@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# The model library, vhp-sim and the model's own tests.
+
+B ?= build
+CC ?= gcc
+CXX ?= g++
+include sim/verilate.mk
+
+SIM_HDRS := $(wildcard sim/*.h)
+SIM_CFLAGS = -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Isim -I$(B)/gen/include -Ifirmware/include
+SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/rootcomplex.c sim/memmap.c sim/model.c
+SIM_LIB_OBJS := $(SIM_LIB_SRCS:sim/%.c=$(B)/obj-sim/%.o)
+
+$(B)/obj-sim/%.o: sim/%.c $(SIM_HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -O3 -c -o $@ $<
+
+$(B)/obj-sim/libvhpsim.a: $(SIM_LIB_OBJS)
+	@rm -f $@
+	ar rcs $@ $^
