@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Guest images, the demo and the tests with whole programs: stock QEMU, Linux and DPDK around the simulated card.
+
+SYS_DIR  := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+SYS_SIM  := $(B)/bin/vhp-sim $(B)/fw/firmware.hex
+SYS_VDPA := $(B)/bin/vhp-vdpad $(B)/bin/vhpctl $(B)/lib/librte_vdpa_vhost_pci.so
+SYS_NET  := $(B)/lib/librte_net_vhost_pci.so
+GUEST_STAMP := $(B)/guest/stamp
+GUEST_OWN   := $(SYS_NET) $(B)/lib/librte_vdpa_vhost_pci.so $(B)/bin/vhp-vdpad $(B)/bin/vhpctl
+
+$(GUEST_STAMP): $(addprefix $(SYS_DIR)/guest/,build init tcpcat.c) $(GUEST_OWN)
+	@$(SYS_DIR)/guest/build $(B)/guest $(GUEST_OWN)
+	@touch $@
+
+DEMO_DEPS := $(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP)
+DEMO_CMD  = python3 $(SYS_DIR)/demo.py
+
+define sys_test
+TESTS += $1
+TEST_DEPS_$1 := $2
+TEST_CMD_$1  := python3 $(SYS_DIR)/$3
+endef
+$(eval $(call sys_test,sys-rig,$(GUEST_STAMP),demo.py --test --software))
+$(eval $(call sys_test,sys-enumerate,$(SYS_SIM) $(GUEST_STAMP),enumerate.py))
+$(eval $(call sys_test,sys-demo,$(DEMO_DEPS),demo.py --test))
+$(eval $(call sys_test,sys-virtio-user,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET),virtio_user.py))
+$(eval $(call sys_test,sys-vfio-fn0,$(SYS_SIM) $(GUEST_STAMP),vfio_fn0.py))
+$(eval $(call sys_test,sys-bad-input,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP),bad_input.py))
