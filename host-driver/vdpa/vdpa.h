@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * @file
+ * Inside of the vDPA driver: one card (function 0) and its ports. README.md has the picture.
+ *
+ * Objects and threads
+ *   card   owns the connection to function 0. Its event thread takes card events, watches for the card's death and
+ *          attaches it again (simulation).
+ *   port   one vhost-user front end at a time, one rte_vdpa device. Operations of rte_vhost come on its control
+ *          thread, card events on the event thread, statistics on any thread.
+ *   relay  one thread per connected port: kick eventfd -> doorbell page.
+ *
+ * Locks, in this order: registry (vdpa_probe.c) > port.lock > card.iova_lock > card.dev_lock. The registry lock is held
+ * while a port is looked up or shown, never while a thread of the card is joined by anyone but its remover.
+ */
+#ifndef VDPA_H
+#define VDPA_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <rte_log.h>
+#include <rte_vdpa.h>
+#include <rte_vhost.h>
+#include <vdpa_driver.h>
+
+#include "vdpa_args.h"
+#include "vhp_access.h"
+#include "vhp_mbox.h"
+#include "vhp_mbox_client.h"
+
+struct rte_pci_device;
+struct vdpa_card;
+struct vdpa_port;
+
+#define VDPA_PAGE_SIZE 4096u
+#define VDPA_EVENT_VECTOR 0u
+#define VDPA_CALL_VECTOR(port, vring) (1u + (port) * 8u + (vring))
+#define VDPA_DOORBELL_BAR 2u
+#define VDPA_DOORBELL_PAGE(port, vring) (((port) * 16u + (vring)) * (uint64_t)VDPA_PAGE_SIZE)
+
+extern int vdpa_logtype;
+#define RTE_LOGTYPE_VHOST_PCI vdpa_logtype
+/* "name: text"; the subject comes first, so that lines of several ports can be told apart. */
+#define CARD_LOG(card, level, fmt, ...)                                                                                \
+	RTE_LOG(level, VHOST_PCI, "%s: " fmt "\n", (card)->name, ##__VA_ARGS__)
+#define PORT_LOG(port, level, fmt, ...)                                                                                \
+	RTE_LOG(level, VHOST_PCI, "%s port %u: " fmt "\n", (port)->card->name, (port)->index, ##__VA_ARGS__)
+
+/* ------------------------------------------------------------------------------------------------------- card */
+
+struct vdpa_range {
+	uint64_t iova, size;
+};
+
+struct vdpa_card {
+	char name[160];
+	const char *socket;	   /**< vfio-user socket, NULL for a PCI function */
+	struct rte_pci_device *pci; /**< or NULL */
+	struct vdpa_args args;
+	struct rte_device *rte_dev;
+
+	/** Guards dev and mbox: read = use them, write = replace them. */
+	pthread_rwlock_t dev_lock;
+	struct vhp_dev *dev; /**< NULL while the card is lost */
+	struct vhp_mbox mbox;
+	atomic_bool lost;
+	struct vhp_mbox_card_info info;
+	unsigned int num_ports, pairs, max_regions;
+	uint32_t max_queue_size;
+
+	int event_fd; /**< tied to MSI-X vector 0 */
+	int stop_fd;
+	bool thread_runs;
+	pthread_t thread;
+
+	pthread_mutex_t iova_lock;
+	unsigned int num_ranges;
+	struct vdpa_range ranges[VDPA_MAX_PORTS * VHP_MBOX_MAX_REGIONS];
+
+	_Atomic uint64_t events, events_lost, lost_count, reattach_count;
+	struct vdpa_port *port[VDPA_MAX_PORTS];
+	struct vdpa_card *next;
+};
+
+/**
+ * Open function 0, check what it is, stop whatever an earlier owner left running, start the event thread.
+ *
+ * @param[out] err  one sentence on failure
+ */
+int vdpa_card_open(struct vdpa_card *card, char *err, size_t errlen);
+/** Every port is down. Idempotent. */
+void vdpa_card_close(struct vdpa_card *card);
+
+/**
+ * Mailbox request of a port.
+ *
+ * @return 0; -EIO: the card refused it (logged with the reason); -ENODEV: the card is gone (logged once elsewhere);
+ *         -ETIMEDOUT (logged).
+ */
+int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len, void *reply,
+		   size_t reply_len);
+
+/** Let the card reach a region at an IOVA that no other port uses: the guest-physical address where possible. */
+int vdpa_card_map(struct vdpa_card *card, uint64_t gpa, uint64_t size, int fd, uint64_t offset, void *va, uint64_t *iova);
+void vdpa_card_unmap(struct vdpa_card *card, uint64_t iova, uint64_t size);
+int vdpa_card_set_call(struct vdpa_card *card, unsigned int port, unsigned int vring, int fd);
+void vdpa_card_doorbell(struct vdpa_card *card, unsigned int port, unsigned int vring);
+int vdpa_card_doorbell_page(struct vdpa_card *card, unsigned int port, unsigned int vring, int *fd, uint64_t *offset,
+			    uint64_t *size);
+
+/* ------------------------------------------------------------------------------------------------------- port */
+
+/** Where the driver stands; the card's own state is vhp_port_state. */
+enum vdpa_port_phase {
+	VDPA_IDLE,	      /**< no front end */
+	VDPA_NEGOTIATING,     /**< a front end is connected, its rings are not ready */
+	VDPA_UP,	      /**< the card serves the front end */
+	VDPA_CLOSED_BY_DRIVER, /**< the vhost-pci-net driver asked to disconnect */
+	VDPA_REFUSED,	      /**< see port.why: the front end is connected but cannot be served */
+	VDPA_CARD_LOST,	      /**< the front end is connected, the card is gone */
+};
+
+struct vdpa_region {
+	uint64_t gpa, size, iova;
+	uint8_t *hva;
+	int fd;		 /**< owned by rte_vhost, valid until dev_close */
+	uint64_t offset; /**< of gpa in fd */
+};
+
+struct vdpa_vring {
+	bool ready;	/**< rte_vhost: enabled, mapped, has kick and call */
+	bool live;	/**< the card has it */
+	int call_fd;	/**< rte_vhost's; -1 none */
+	int kick_fd;	/**< our duplicate; -1 none */
+	uint16_t num;
+	uint64_t desc, avail, used; /**< guest-physical */
+	const struct vring_used *used_hva;
+};
+
+struct vdpa_relay {
+	bool runs;
+	pthread_t thread;
+	int epoll_fd, stop_fd;
+};
+
+struct vdpa_notifier {
+	pthread_t thread;
+	bool started;
+	atomic_bool done;
+	int vid;
+};
+
+struct vdpa_port {
+	struct vdpa_card *card;
+	unsigned int index; /**< of the card */
+	unsigned int id;    /**< of the process: what vhpctl calls it */
+	const struct vdpa_port_args *args;
+	char name[64];
+	struct rte_device rte_dev; /**< what the vDPA device hangs on: the vdev or PCI device under a name of its own */
+	struct rte_vdpa_device *vdpa;
+	bool registered; /**< our own vhost-user socket */
+
+	pthread_mutex_t lock; /**< everything below */
+	enum vdpa_port_phase phase;
+	char why[160];	     /**< VDPA_REFUSED: the reason */
+	int vid;	     /**< -1 none */
+	bool configured;     /**< between dev_conf and dev_close */
+	bool started;	     /**< the card has been given the port */
+	unsigned int request; /**< vhost-user request in work, 0 none */
+	bool memory_valid;   /**< the last SET_MEM_TABLE went well */
+	uint64_t features;   /**< negotiated, vhost-user numbers */
+	uint64_t withheld; /**< features that the vhost-pci-net driver did not accept: the card does not get them */
+	/** `withheld` when the front end connected: what it is offered may not change while it is there. */
+	_Atomic uint64_t not_offered;
+	unsigned int num_regions;
+	struct vdpa_region regions[VHP_MBOX_MAX_REGIONS];
+	struct vdpa_vring vring[VHP_MBOX_MAX_VRINGS];
+	struct vdpa_relay relay;
+	struct vdpa_notifier notifier;
+	atomic_bool notifier_on;
+
+	pthread_mutex_t stats_lock;
+	struct vhp_mbox_port_stats stats_base; /**< what reset_stats subtracts */
+	_Atomic uint64_t relayed[VHP_MBOX_MAX_VRINGS];
+	_Atomic uint64_t fe_connects, fe_disconnects, fe_refused;
+	_Atomic uint64_t close_requests, feature_events, lane_events, error_events, driver_resets;
+};
+
+/** Tell the card about the port (PORT_CONFIG). */
+int vdpa_port_configure(struct vdpa_port *port);
+
+/* Called with port.lock held. */
+int vdpa_port_up(struct vdpa_port *port);   /**< regions and ready vrings -> running; on failure nothing is left */
+void vdpa_port_down(struct vdpa_port *port); /**< quiesced, final indices with rte_vhost, nothing mapped; idempotent */
+int vdpa_port_vring_on(struct vdpa_port *port, unsigned int vring);
+void vdpa_port_vring_off(struct vdpa_port *port, unsigned int vring);
+/** Take rings and call fd of a ready vring from rte_vhost. */
+int vdpa_port_vring_load(struct vdpa_port *port, unsigned int vring);
+/** Take the memory table from rte_vhost. */
+int vdpa_port_memory_load(struct vdpa_port *port);
+void vdpa_port_refuse(struct vdpa_port *port, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Event thread. */
+void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg);
+void vdpa_port_card_lost(struct vdpa_port *port);
+void vdpa_port_card_back(struct vdpa_port *port);
+
+/* vdpa_relay.c: port.lock held. */
+int vdpa_relay_start(struct vdpa_port *port);
+void vdpa_relay_stop(struct vdpa_port *port);
+int vdpa_relay_add(struct vdpa_port *port, unsigned int vring, int kick_fd);
+void vdpa_relay_remove(struct vdpa_port *port, unsigned int vring);
+void vdpa_notifier_start(struct vdpa_port *port);
+void vdpa_notifier_stop(struct vdpa_port *port);
+
+/* vdpa_ops.c */
+int vdpa_port_register(struct vdpa_port *port);
+void vdpa_port_unregister(struct vdpa_port *port);
+
+/* vdpa_probe.c: registry of cards and ports. */
+struct vdpa_port *vdpa_port_find(const struct rte_vdpa_device *vdpa);
+struct vdpa_port *vdpa_port_of_vid(int vid);
+/** Call @p fn with the port of that id (or each one, id -1) while it cannot go away. @return fn's; -ENOENT */
+int vdpa_port_visit(int id, int (*fn)(struct vdpa_port *port, void *arg), void *arg);
+
+/* vdpa_telemetry.c */
+void vdpa_telemetry_register(void);
+/** Counters since the last reset. @return 0 or vdpa_card_call's */
+int vdpa_port_stats(struct vdpa_port *port, struct vhp_mbox_port_stats *stats);
+int vdpa_port_stats_reset(struct vdpa_port *port);
+
+#endif

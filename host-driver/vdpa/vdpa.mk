@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# vDPA driver: build/lib/librte_vdpa_vhost_pci.so.
+
+VDPA_DIR  := $(HOST_DIR)/vdpa
+VDPA_OBJ  := $(B)/obj/vdpa
+VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_names.c vdpa_ops.c vdpa_port.c vdpa_probe.c vdpa_relay.c vdpa_telemetry.c
+VDPA_LIB  := $(B)/lib/librte_vdpa_vhost_pci.so
+VDPA_LIBS := -Wl,--as-needed -lrte_vhost -lrte_bus_pci -lrte_bus_vdev -lrte_kvargs -lrte_telemetry -lrte_eal -lrte_log
+
+ALL += $(VDPA_LIB)
+
+$(VDPA_OBJ):
+	@mkdir -p $@
+
+$(VDPA_OBJ)/%.o: $(VDPA_DIR)/%.c $(DPDK_SDK) | $(VDPA_OBJ) $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -fPIC -fvisibility=hidden -MMD -MP $(DPDK_CFLAGS) $(ACCESS_CFLAGS) -c $< -o $@
+
+$(VDPA_LIB): $(VDPA_SRCS:%.c=$(VDPA_OBJ)/%.o) $(ACCESS_PCI_LIB) $(ACCESS_LIB) | $(B)/lib
+	@$(CC) $(DPDK_LDFLAGS) -o $@ $^ $(VDPA_LIBS) $(ACCESS_LIBS)
+
+-include $(wildcard $(VDPA_OBJ)/*.d)
