@@ -10,6 +10,10 @@
  * Life of a port: PORT_CONFIG once; then for each front end PEER_FEATURES, PEER_MEM, PEER_VRING per queue,
  * PORT_START; PEER_VRING again at any time for a queue that appears, disappears or changes its GSI; PORT_STOP,
  * whose reply carries the final indices. PORT_STOP is idempotent.
+ *
+ * PEER_FEATURES forgets memory and queues of the front end before. Once a lane has moved a queue's indices, a
+ * PEER_VRING that leaves ring addresses and size as they are does not change them until the port is stopped. After the
+ * driver has asked for a disconnect, the port waits (WAIT_DRIVER) for its reset before it connects again.
  */
 #ifndef VHP_MBOX_H
 #define VHP_MBOX_H
@@ -20,6 +24,8 @@
 #define VHP_MBOX_MAX_REGIONS 8u
 #define VHP_MBOX_MAX_VRINGS 8u /**< per port */
 #define VHP_GSI_NONE 0xffffffffu
+/** Function 0's MSI-X vector of a peer queue. */
+#define VHP_PEER_VECTOR(port, vring) (1u + (port) * 8u + (vring))
 
 enum vhp_mbox_op {
 	VHP_OP_PORT_CONFIG = 1,	  /**< struct vhp_mbox_port_config -> nothing */
@@ -39,9 +45,9 @@ enum vhp_mbox_status {
 	VHP_ST_UNKNOWN_OP = 1,
 	VHP_ST_BAD_LENGTH = 2,
 	VHP_ST_BAD_PORT = 3,
-	VHP_ST_BAD_ARGUMENT = 4, /**< reply.detail: byte offset of the field in the request's payload */
+	VHP_ST_BAD_ARGUMENT = 4, /**< reply.detail: byte offset of the field in the request's payload; 0xffff: header */
 	VHP_ST_WRONG_STATE = 5,	 /**< not now: started where stopped is needed, or the reverse */
-	VHP_ST_NOT_MAPPED = 6,	 /**< a ring lies outside the regions; detail as above */
+	VHP_ST_NOT_MAPPED = 6,	 /**< a ring lies outside the regions; detail as above (PORT_START: vring number) */
 	VHP_ST_TIMEOUT = 7,	 /**< done all the same, by force: see the reply */
 };
 
@@ -97,11 +103,12 @@ struct vhp_mbox_peer_vring {
 	uint16_t last_avail_idx;
 	uint16_t last_used_idx;
 	uint32_t gsi;	      /**< shown as peer_rx_queue_gsi (RX queues); VHP_GSI_NONE = none */
-	uint16_t msix_vector; /**< vector of function 0 whose eventfd is the call fd; 0xffff = no call fd */
+	uint16_t msix_vector; /**< VHP_PEER_VECTOR, whose eventfd is the call fd; 0xffff = no call fd */
 	uint16_t reserved2[3];
 };
 
-#define VHP_STOP_GRACEFUL 0x1u /**< first the seed's handshake with the driver, bounded by the port's time limit */
+/** First the driver hears that the link is down, and packets under way arrive; bounded by the port's time limit. */
+#define VHP_STOP_GRACEFUL 0x1u
 struct vhp_mbox_port_stop {
 	uint32_t flags;
 	uint32_t reserved;
@@ -152,6 +159,7 @@ enum vhp_port_error {
 	VHP_PERR_TIMEOUT = 5,  /**< the driver did not answer in time */
 	VHP_PERR_LANE = 6,     /**< a lane stopped: see lanes[] */
 	VHP_PERR_FEATURES = 7, /**< the peer's features cannot work with this driver */
+	VHP_PERR_DRIVER = 8,   /**< the driver set FAILED in device_status */
 };
 
 struct vhp_mbox_port_stats {
