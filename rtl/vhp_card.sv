@@ -8,13 +8,13 @@
 //             off on all four streams, client tags, external MSI-X. Handshake and latency are PG213's.
 //             card_idle_o is 1 while nothing is pending anywhere and the firmware sleeps in WFI: with no input
 //             changing, every later cycle is like this one, so the clock may stop.
-// Parameters  FirmwareHex    $readmemh image of the firmware's RAM, 32-bit words
+// Parameters  FirmwareHex    $readmemh image of the firmware's RAM, 32-bit words; "" = none (simulation: +firmware=FILE)
 //             ConfigFull     1: the hard block gives user logic 0x90..0xff of configuration space and the virtio
 //                            capabilities stand there too; 0: only 0xb0..0xbf
 // Reset       user_reset, synchronous.
 
 module vhp_card #(
-  parameter     FirmwareHex = "firmware.hex",
+  parameter     FirmwareHex = "",
   parameter bit ConfigFull  = 1'b0
 ) (
   input  logic         user_clk,

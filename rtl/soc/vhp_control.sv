@@ -6,11 +6,11 @@
 // Handshake   Register bus towards vhp_pcie (rb_*) and vhp_lanes (lane_rb_*); DMA ports as vhp_pkg has them; kicks are
 //             pulses that are always taken; idle_o is 1 while the core sleeps and nothing is under way.
 // Latency     Host access 6 to 12 cycles (86 for one that resets a function); doorbell to kick 4.
-// Parameters  FirmwareHex  image of the firmware's RAM
+// Parameters  FirmwareHex  $readmemh image of the firmware's RAM, "" = none; simulation: +firmware=FILE
 // Reset       Synchronous.
 
 module vhp_control #(
-  parameter FirmwareHex = "firmware.hex"
+  parameter FirmwareHex = ""
 ) (
   input  logic             clk_i,
   input  logic             rst_i,

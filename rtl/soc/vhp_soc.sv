@@ -12,7 +12,7 @@
 // Reset       Synchronous; the core starts at 0. RAM content stays.
 
 module vhp_soc #(
-  parameter              FirmwareHex = "firmware.hex",
+  parameter              FirmwareHex = "",
   parameter int unsigned ClockMHz    = 250
 ) (
   input  logic             clk_i,
