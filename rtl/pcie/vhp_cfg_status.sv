@@ -5,8 +5,8 @@
 // Purpose     The hard block shows Bus Master Enable per function, but MPS and MRRS as one value and extended tags not
 //             at all, so the Device Control register of every function is read through cfg_mgmt: every
 //             PollCycles, and at once after a configuration write or a change of the status outputs.
-// Handshake   cfg_mgmt: read stays 1 until read_write_done. The state of a function is the smallest legal one (128, 128,
-//             no extended tags) until its register was read.
+//             Only functions with Bus Master Enable are read, and bme_o of a function rises when its register was.
+// Handshake   cfg_mgmt: read stays 1 until read_write_done.
 // Latency     About 10 cycles per function after a change, with busy_o set from the cycle after the change.
 // Parameters  PollCycles  256..65535
 //             DevCtlDword dword address of Device Control in configuration space
@@ -49,7 +49,9 @@ module vhp_cfg_status #(
   logic        again_q;
   logic [7:0]  fn_q;
   logic [24:0] watch_q;
-  logic [NumFn-1:0] ext_q;
+  logic [NumFn-1:0] ext_q, fresh_q, bme;
+
+  always_comb for (int unsigned k = 0; k < NumFn; k++) bme[k] = cfg_function_status_i[4*k+2];
 
   wire [24:0] watch = {cfg_rcb_status_i, cfg_function_status_i, cfg_max_read_req_i, cfg_max_payload_i};
   wire        trigger = cfg_write_i || watch != watch_q;
@@ -57,6 +59,12 @@ module vhp_cfg_status #(
   // Encodings above the hard block's own limits (1024 and 4096 bytes) are cut to them.
   wire [2:0] mps  = mgmt_read_data_i[7:5] > 3'd3 ? 3'd3 : mgmt_read_data_i[7:5];
   wire [2:0] mrrs = mgmt_read_data_i[14:12] > 3'd5 ? 3'd5 : mgmt_read_data_i[14:12];
+
+  logic next_bme;
+  always_comb begin
+    next_bme = 1'b0;
+    for (int unsigned k = 1; k < NumFn; k++) if (fn_q == 8'(k - 1)) next_bme = bme[k];
+  end
 
   wire unused = &{1'b0, mgmt_read_data_i[31:15], mgmt_read_data_i[11:9], mgmt_read_data_i[4:0]};
 
@@ -73,6 +81,7 @@ module vhp_cfg_status #(
       again_q <= 1'b1;
       fn_q    <= '0;
       ext_q   <= '0;
+      fresh_q <= '0;
       mps_o   <= '0;
       mrrs_o  <= '0;
     end else begin
@@ -82,7 +91,7 @@ module vhp_cfg_status #(
           timer_q <= timer_q + 1'b1;
           fn_q    <= '0;
           if (again_q || timer_q == 16'(PollCycles - 1)) begin
-            state_q <= StRead;
+            state_q <= bme[0] ? StRead : StGap;
             timer_q <= '0;
             again_q <= trigger;
           end
@@ -93,20 +102,22 @@ module vhp_cfg_status #(
               mps_o[k]  <= mps;
               mrrs_o[k] <= mrrs;
               ext_q[k]  <= mgmt_read_data_i[8];
+              fresh_q[k] <= 1'b1;
             end
           end
           state_q <= StGap;
         end
         default: begin                       // StGap: read falls for a cycle between two accesses
           fn_q    <= fn_q + 1'b1;
-          state_q <= fn_q == 8'(NumFn - 1) ? StWait : StRead;
+          state_q <= fn_q == 8'(NumFn - 1) ? StWait : next_bme ? StRead : StGap;
         end
       endcase
+      for (int unsigned k = 0; k < NumFn; k++) if (!bme[k]) fresh_q[k] <= 1'b0;
     end
   end
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned k = 0; k < NumFn; k++) bme_o[k] <= !rst_i && cfg_function_status_i[4*k+2];
+    bme_o     <= rst_i ? '0 : bme & fresh_q;
     ext_tag_o <= !rst_i && &(ext_q | ~bme_o);
     rcb128_o  <= !rst_i && &(cfg_rcb_status_i[NumFn-1:0] | ~bme_o);
   end

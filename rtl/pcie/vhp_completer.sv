@@ -157,7 +157,6 @@ module vhp_completer (
     cc_desc.completer_func = rdesc_q.func;
     cc_desc.tag            = rdesc_q.tag;
     cc_desc.requester_id   = rdesc_q.requester_id;
-    cc_desc.addr_type      = rdesc_q.addr_type;
     cc_desc.status         = rd_ur_q ? vhp_pcie_pkg::CplUr : vhp_pcie_pkg::CplSc;
     cc_desc.dword_count    = rd_ur_q ? 11'd0 : 11'(rd_n_q);
     cc_desc.locked         = rdesc_q.req_type == vhp_pcie_pkg::ReqMemRdLk;

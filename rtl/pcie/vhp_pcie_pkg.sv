@@ -231,6 +231,27 @@ package vhp_pcie_pkg;
     logic                 completed;
   } op_event_t;
 
+  // ---------------------------------------------------------------- writes under way
+  // Write clients inside the block: the ports, and the MSI-X vectors that become sendable.
+  localparam int unsigned NumWrSources = vhp_pkg::NumWrClients + 1;
+  typedef logic [1:0] wr_source_t;
+  localparam wr_source_t WrFire = 2'(vhp_pkg::NumWrClients);
+
+  // One write TLP, but for its data.
+  typedef struct packed {
+    logic        imm;        // data: 1 inline, 0 packet buffer
+    logic [7:0]  func;
+    logic [63:0] addr;
+    logic [9:0]  len;        // bytes, less 1
+    logic [16:0] src;        // first byte: packet buffer address, or offset in the inline data
+    logic        patch10;    // replace packet byte 10 (of num_buffers), which is byte `at10` of the TLP
+    logic        patch11;
+    logic [3:0]  at10;
+    logic [3:0]  at11;
+    logic [15:0] num_buffers;
+    logic [4:0]  place;      // in the ring of TLPs under way
+  } wr_tlp_t;
+
   // Sequence numbers of RQ: reads are only counted back, so one number does; writes have their ring place.
   localparam logic [5:0] SeqRead  = 6'd0;
   localparam int unsigned SeqRing = 32;      // writes: {1'b1, place}
