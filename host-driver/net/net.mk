@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# DPDK net driver of the vhost-pci-net function: build/lib/librte_net_vhost_pci.so
+
+NET_DIR  := $(HOST_DIR)/net
+NET_OBJ  := $(B)/obj/net
+NET_PMD  := $(B)/lib/librte_net_vhost_pci.so
+NET_SRCS := $(notdir $(wildcard $(NET_DIR)/*.c))
+
+ALL += $(NET_PMD)
+
+$(NET_OBJ):
+	@mkdir -p $@
+
+$(NET_OBJ)/%.o: $(NET_DIR)/%.c $(DPDK_SDK) | $(NET_OBJ)
+	@$(CC) $(CFLAGS_COMMON) -O3 -fPIC -fvisibility=hidden -MMD -MP $(DPDK_CFLAGS) -I$(ACCESS_DIR) -Ifirmware/include \
+	    -c $< -o $@
+
+$(NET_PMD): $(NET_SRCS:%.c=$(NET_OBJ)/%.o) $(ACCESS_PCI_LIB) $(ACCESS_LIB) | $(B)/lib
+	@$(CC) $(DPDK_LDFLAGS) -o $@ $^ -Wl,--as-needed -lrte_ethdev -lrte_net -lrte_bus_vdev -lrte_bus_pci \
+	    -lrte_mempool -lrte_ring -lrte_mbuf -lrte_kvargs -lrte_eal -lrte_log $(ACCESS_LIBS)
+
+-include $(wildcard $(NET_OBJ)/*.d)
