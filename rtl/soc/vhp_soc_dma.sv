@@ -104,7 +104,7 @@ module vhp_soc_dma (
   // ---------------------------------------------------------------- operation
   typedef enum logic [2:0] {Idle, Read, ReadWait, Fill, Send, Drain} state_e;
   state_e               state_q;
-  logic                 msix_q, done_q;
+  logic                 msix_q, done_q, carry_q;
   logic [7:0]           func_q;
   logic [63:0]          addr_q;
   logic [12:0]          left_q;       // bytes not sent yet
@@ -123,6 +123,9 @@ module vhp_soc_dma (
 
   always_ff @(posedge clk_i) begin
     if (ack_i) done_q <= 1'b0;
+    // The upper half of the address follows a cycle later; a command takes 64 cycles to gather.
+    carry_q <= 1'b0;
+    if (carry_q) addr_q[63:32] <= addr_q[63:32] + 1'b1;
     flight_q <= flight_q + 7'(sent) - 7'(wr_cmpl_valid_i);
     // The first error is the one that counts.
     if (wr_cmpl_valid_i && status_q == vhp_pkg::DmaOk) status_q <= wr_cmpl_i.status;
@@ -187,7 +190,7 @@ module vhp_soc_dma (
         if (wr_ready_i) begin
           taken_q <= '0;
           in_q    <= '0;
-          addr_q  <= addr_q + 64'(chunk);
+          {carry_q, addr_q[31:0]} <= {1'b0, addr_q[31:0]} + 33'(chunk);
           left_q  <= left_q - 13'(chunk);
           if (!msix_q && left_q > 13'd64) begin
             state_q <= Fill;
@@ -210,6 +213,7 @@ module vhp_soc_dma (
       state_q  <= Idle;
       fill_q   <= 1'b0;
       done_q   <= 1'b0;
+      carry_q  <= 1'b0;
       flight_q <= '0;
       status_q <= vhp_pkg::DmaOk;
     end
