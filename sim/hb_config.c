@@ -70,7 +70,8 @@ static void reset_registers(struct vhp_model *m, unsigned int fn)
 	reg(f, msix, 0x00000011 | pcie << 8 | (MSIX_VECTORS - 1) << 16, 0xc0000000);
 	reg(f, msix + 4, 0x8000, 0); /* table: BAR 0 */
 	reg(f, msix + 8, 0x9000, 0); /* PBA: BAR 0 */
-	reg(f, pcie, 0x00020010 | next << 8, 0);
+	/* Function 0 has no virtio structures, so its list ends here. */
+	reg(f, pcie, 0x00020010 | (fn ? next << 8 : 0), 0);
 	reg(f, pcie + 0x04, 0x10008023, 0); /* FLR, role based errors, extended tags, MPS 1024 */
 	reg(f, pcie + 0x08, 0x2810, 0x0000f9ff & ~DEVCTL_FLR);
 	reg(f, pcie + 0x0c, 0x00400103, 0); /* Gen3 x16 */

@@ -9,7 +9,8 @@ include sim/verilate.mk
 
 SIM_HDRS := $(wildcard sim/*.h)
 SIM_CFLAGS = -std=c17 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Isim -I$(B)/gen/include -Ifirmware/include
-SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/rootcomplex.c sim/memmap.c sim/model.c
+SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/rootcomplex.c sim/memmap.c sim/model.c \
+	sim/vfio_user.c sim/server.c
 SIM_LIB_OBJS := $(SIM_LIB_SRCS:sim/%.c=$(B)/obj-sim/%.o)
 
 $(B)/obj-sim/%.o: sim/%.c $(SIM_HDRS)
@@ -19,3 +20,13 @@ $(B)/obj-sim/%.o: sim/%.c $(SIM_HDRS)
 $(B)/obj-sim/libvhpsim.a: $(SIM_LIB_OBJS)
 	@rm -f $@
 	ar rcs $@ $^
+
+# The configuration-space window is a parameter of the card, so there is a program for each; vhp-sim starts the other one
+# for --config-window full. They differ in a few generated files only, which a compiler cache notices.
+VERILATE_OUT_vhp-sim := $(B)/bin/vhp-sim
+VERILATE_OUT_vhp-sim-full := $(B)/bin/vhp-sim-full
+VERILATE_CFLAGS_vhp-sim := -DVHP_CONFIG_FULL=0
+VERILATE_CFLAGS_vhp-sim-full := -DVHP_CONFIG_FULL=1
+$(eval $(call VERILATE_TOP,vhp-sim,vhp_card,,sim/main.c,-GConfigFull=0))
+$(eval $(call VERILATE_TOP,vhp-sim-full,vhp_card,,sim/main.c,-GConfigFull=1))
+ALL += $(B)/bin/vhp-sim $(B)/bin/vhp-sim-full
