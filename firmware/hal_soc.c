@@ -29,8 +29,9 @@ static _Noreturn void fatal(uint32_t code, uint32_t a, uint32_t b, uint32_t c)
 {
 	const uint32_t record[5] = { 0x46415441u, code, a, b, c };
 	uint32_t status = hal_read(SOC_REG(fw_status)) & ~VHP_MGMT__FW_STATUS__STATE_bm;
+	uint32_t caps = hal_read(SOC_REG(caps));
 
-	for (unsigned int i = 0; i < 32; i++)
+	for (unsigned int i = 0; i < 2 * GET(VHP_SOC__CAPS__NUM_PORTS, caps) * GET(VHP_SOC__CAPS__PAIRS, caps); i++)
 		hal_write(LANE_REG(lane[i].ctrl), 0);
 	for (unsigned int i = 0; i < 5; i++)
 		hal_write(HW_MBOX_REPLY + 4 * i, record[i]);
