@@ -114,16 +114,16 @@ static json_t *all_ports(const struct config *c)
 
 	for (unsigned int i = 0; i < n; i++) {
 		json_t *list = NULL, *port;
-		size_t at;
+		const char *id;
 		int rc = tel_ask(sockets[i].path, "/vhost_pci/list", &list);
 
 		if (rc == -EACCES)
 			denied++;
-		else if (rc == -ENOENT || (rc == 0 && !json_is_array(list)))
+		else if (rc == -ENOENT || (rc == 0 && !json_is_object(list)))
 			other++; /* a DPDK process without the plugin */
 		else if (rc && (c->prefix || c->socket || rc != -ECONNREFUSED))
 			complain("%s: %s", sockets[i].path, tel_strerror(rc));
-		json_array_foreach(rc == 0 ? list : NULL, at, port) {
+		json_object_foreach(rc == 0 ? list : NULL, id, port) {
 			json_object_set_new(port, "prefix", json_string(sockets[i].prefix));
 			json_object_set_new(port, "telemetry", json_string(sockets[i].path));
 			json_array_append(ports, port);
@@ -258,6 +258,8 @@ static void print_lanes(const json_t *status)
 		snprintf(label, sizeof(label), "lane %s", name);
 		if (running)
 			row(label, "running");
+		else if (!json_object_get(lane, "end"))
+			printf("  %-26s stopped: %s\n", label, text(lane, "reason_text"));
 		else
 			printf("  %-26s stopped: %s (%s, ring position %lld)\n", label, text(lane, "reason_text"), text(lane, "end"),
 			       number(lane, "at"));

@@ -396,7 +396,7 @@ static void start_eal(struct config *c)
 	} else {
 		ARG("--no-pci");
 	}
-	ARG(c->verbose > 1 ? "--log-level=debug" : c->verbose ? "--log-level=info" : "--log-level=warning");
+	ARG(c->verbose > 1 ? "--log-level=*:debug" : c->verbose ? "--log-level=*:info" : "--log-level=*:warning");
 	if (c->verbose < 2)
 		ARG("--log-level=pmd.vdpa.vhost_pci:info");
 	for (unsigned int i = 0; i < c->num_eal; i++)

@@ -37,7 +37,6 @@ struct vdpa_port;
 
 #define VDPA_PAGE_SIZE 4096u
 #define VDPA_EVENT_VECTOR 0u
-#define VDPA_CALL_VECTOR(port, vring) (1u + (port) * 8u + (vring))
 #define VDPA_DOORBELL_BAR 2u
 #define VDPA_DOORBELL_PAGE(port, vring) (((port) * 16u + (vring)) * (uint64_t)VDPA_PAGE_SIZE)
 

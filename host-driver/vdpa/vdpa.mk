@@ -20,3 +20,12 @@ $(VDPA_LIB): $(VDPA_SRCS:%.c=$(VDPA_OBJ)/%.o) $(ACCESS_PCI_LIB) $(ACCESS_LIB) | 
 	@$(CC) $(DPDK_LDFLAGS) -o $@ $^ $(VDPA_LIBS) $(ACCESS_LIBS)
 
 -include $(wildcard $(VDPA_OBJ)/*.d)
+
+# A card in software, which the tests can kill and command.
+FAKE_CARD := $(B)/tests/fake_card
+$(FAKE_CARD): $(VDPA_DIR)/test/fake_card.c sim/vfio_user.c sim/memmap.c sim/vfio_user.h sim/memmap.h | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -Isim $(ACCESS_CFLAGS) $(filter %.c,$^) -o $@ -ljansson
+
+TESTS             += drv-vdpa
+TEST_DEPS_drv-vdpa = $(FAKE_CARD) $(VDPA_LIB) $(VDPAD) $(VHPCTL)
+TEST_CMD_drv-vdpa  = python3 $(VDPA_DIR)/test/test_vdpa.py $(B)

@@ -71,7 +71,7 @@ static int read_card(struct vdpa_card *card, struct vhp_mbox *mbox, char *err, s
 
 	if (card->num_ports == 0 || card->num_ports > VDPA_MAX_PORTS || card->pairs == 0 ||
 	    card->pairs > VHP_MBOX_MAX_VRINGS / 2 || card->max_regions == 0 ||
-	    info->num_msix < VDPA_CALL_VECTOR(card->num_ports - 1, 2 * card->pairs - 1) + 1) {
+	    info->num_msix < VHP_PEER_VECTOR(card->num_ports - 1, 2 * card->pairs - 1) + 1) {
 		snprintf(err, errlen,
 			 "the card says it has %u ports, %u queue pairs, %u regions and %u interrupt vectors: this driver "
 			 "cannot work with that",
@@ -198,7 +198,7 @@ int vdpa_card_set_call(struct vdpa_card *card, unsigned int port, unsigned int v
 
 	if (!dev)
 		return -ENODEV;
-	rc = vhp_dev_set_irqs(dev, VDPA_CALL_VECTOR(port, vring), 1, &fd);
+	rc = vhp_dev_set_irqs(dev, VHP_PEER_VECTOR(port, vring), 1, &fd);
 	leave_dev(card);
 	return rc;
 }

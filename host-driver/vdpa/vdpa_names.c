@@ -123,7 +123,7 @@ const char *vdpa_stop_reason(unsigned int reason)
 	/* The order is vhp_pkg::stop_reason_e's. */
 	static const char *const names[] = {
 		"running",
-		"stopped by the firmware",
+		"not in use",
 		"the avail index jumped by more than the queue size",
 		"a head index is outside the queue",
 		"a next index is outside the descriptor table",

@@ -160,7 +160,7 @@ static uint32_t gsi_of(const struct vdpa_port *port, unsigned int vring)
 {
 	if (vring % 2)
 		return VHP_GSI_NONE;
-	return port->args->has_gsi ? port->args->gsi + vring / 2 : VDPA_CALL_VECTOR(port->index, vring);
+	return port->args->has_gsi ? port->args->gsi + vring / 2 : VHP_PEER_VECTOR(port->index, vring);
 }
 
 int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
@@ -174,7 +174,7 @@ int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 		.avail = q->avail,
 		.used = q->used,
 		.gsi = gsi_of(port, index),
-		.msix_vector = (uint16_t)VDPA_CALL_VECTOR(port->index, index),
+		.msix_vector = (uint16_t)VHP_PEER_VECTOR(port->index, index),
 	};
 	int rc;
 
@@ -184,7 +184,7 @@ int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 	rc = vdpa_card_set_call(port->card, port->index, index, q->call_fd);
 	if (rc) {
 		PORT_LOG(port, ERR, "vring %u: cannot tie MSI-X vector %u to the call descriptor: %s", index,
-			 VDPA_CALL_VECTOR(port->index, index), strerror(-rc));
+			 VHP_PEER_VECTOR(port->index, index), strerror(-rc));
 		return rc;
 	}
 	rc = vdpa_card_call(port->card, VHP_OP_PEER_VRING, port->index, &req, sizeof(req), NULL, 0);
@@ -392,15 +392,18 @@ void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg
 	switch (type) {
 	case VHP_EVENT_CONNECTED:
 		PORT_LOG(port, NOTICE, "connected with the vhost-pci-net driver");
+		if (port->phase == VDPA_CLOSED_BY_DRIVER)
+			port->phase = VDPA_UP;
 		break;
 	case VHP_EVENT_DISCONNECTED:
 		PORT_LOG(port, NOTICE, "disconnected");
 		break;
 	case VHP_EVENT_CLOSE_REQUEST:
 		atomic_fetch_add(&port->close_requests, 1);
-		PORT_LOG(port, NOTICE, "the vhost-pci-net driver asks to disconnect");
+		PORT_LOG(port, NOTICE, "the vhost-pci-net driver asks to disconnect: the front end is idle until it resets");
+		/* Started again the card waits: a driver that disconnected gets no connection before it has reset. */
 		vdpa_port_down(port);
-		if (port->configured)
+		if (port->configured && !vdpa_port_up(port))
 			port->phase = VDPA_CLOSED_BY_DRIVER;
 		break;
 	case VHP_EVENT_FEATURES:

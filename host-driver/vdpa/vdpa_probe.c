@@ -92,6 +92,7 @@ static struct vdpa_port *new_port(struct vdpa_card *card, unsigned int index, bo
 		return NULL;
 	port->card = card;
 	port->index = index;
+	port->id = UINT32_MAX;
 	port->args = &card->args.port[index];
 	port->vid = -1;
 	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++) {
@@ -156,7 +157,6 @@ static void add_to_registry(struct vdpa_card *card)
 
 		if (!card->port[i])
 			continue;
-		card->port[i]->id = UINT32_MAX;
 		while (find(has_id, &id))
 			id++;
 		card->port[i]->id = id;

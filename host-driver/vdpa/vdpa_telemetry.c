@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * /vhost_pci/list, /vhost_pci/status,PORT, /vhost_pci/stats,PORT, /vhost_pci/reset_stats,PORT: what vhpctl shows. Numbers
- * come with their words, so that a client needs no tables. Telemetry cannot nest arrays of objects: lanes are an object.
+ * come with their words, so that a client needs no tables. Telemetry has no arrays of objects: ports and lanes are
+ * members of an object.
  */
 #include "vdpa.h"
 
@@ -15,6 +16,8 @@
 #include <rte_telemetry.h>
 
 #include "vdpa_names.h"
+
+#define STOP_NOT_IN_USE 1 /* vhp_pkg::StopAdmin: nobody is at fault */
 
 static const char *const phases[] = {
 	[VDPA_IDLE] = "no front end",
@@ -160,12 +163,16 @@ static const char *lane_name(unsigned int lane, char text[16])
 static int list_one(struct vdpa_port *port, void *arg)
 {
 	struct rte_tel_data *one = rte_tel_data_alloc();
+	char name[16];
 
 	if (!one)
 		return -ENOMEM;
 	rte_tel_data_start_dict(one);
+	pthread_mutex_lock(&port->lock);
 	add_identity(one, port);
-	rte_tel_data_add_array_container(arg, one, 0);
+	pthread_mutex_unlock(&port->lock);
+	snprintf(name, sizeof(name), "%u", port->id);
+	rte_tel_data_add_dict_container(arg, name, one, 0);
 	return 0;
 }
 
@@ -175,7 +182,7 @@ static int on_list(const char *cmd, const char *params, struct rte_tel_data *d)
 
 	(void)cmd;
 	(void)params;
-	rte_tel_data_start_array(d, RTE_TEL_CONTAINER);
+	rte_tel_data_start_dict(d);
 	rc = vdpa_port_visit(-1, list_one, d);
 	return rc == -ENOENT ? 0 : rc;
 }
@@ -199,6 +206,8 @@ static void add_lanes(struct rte_tel_data *d, const struct vhp_mbox_port_status 
 		if (!s->lanes[i].running) {
 			rte_tel_data_add_dict_uint(lane, "reason", s->lanes[i].reason);
 			rte_tel_data_add_dict_string(lane, "reason_text", vdpa_stop_reason(s->lanes[i].reason));
+		}
+		if (!s->lanes[i].running && s->lanes[i].reason > STOP_NOT_IN_USE) {
 			rte_tel_data_add_dict_string(lane, "end", s->lanes[i].sink ? "sink" : "source");
 			rte_tel_data_add_dict_uint(lane, "at", s->lanes[i].at);
 		}
@@ -229,7 +238,7 @@ static void add_vrings(struct rte_tel_data *d, struct vdpa_port *port)
 		add_hex(ring, "desc", q->desc);
 		add_hex(ring, "avail", q->avail);
 		add_hex(ring, "used", q->used);
-		rte_tel_data_add_dict_uint(ring, "vector", VDPA_CALL_VECTOR(port->index, i));
+		rte_tel_data_add_dict_uint(ring, "vector", VHP_PEER_VECTOR(port->index, i));
 		rte_tel_data_add_dict_string(ring, "call", q->call_fd >= 0 ? "eventfd" : "none, the guest polls");
 		snprintf(name, sizeof(name), "%u", i);
 		rte_tel_data_add_dict_container(rings, name, ring, 0);
