@@ -141,7 +141,8 @@ struct vpnet {
 	bool live;
 	bool dead;	  /* the function is gone */
 	bool needs_reset; /* the device asked for it */
-	bool mac_changed;
+	bool mac_changed; /* `mac` is not what the device came with: tell it at each start */
+	struct rte_ether_addr mac;
 	uint16_t peer_connection;
 	uint64_t features;
 	uint64_t device_features;
@@ -229,7 +230,7 @@ void vpnet_ctrl_clear(struct vpnet *net);
 /** Read and answer what the device sent. `lock` is held. */
 void vpnet_ctrl_receive(struct vpnet *net);
 /** Queue VHOST_PCI_CTRL_MAC. `lock` is held. */
-int vpnet_ctrl_send_mac(struct vpnet *net, const struct rte_ether_addr *mac);
+int vpnet_ctrl_send_mac(struct vpnet *net);
 
 /* ------------------------------------------------------------------------------------------------ vpnet_service.c */
 

@@ -154,11 +154,11 @@ static int send_message(struct vpnet *net, uint32_t request, const void *payload
 	return 0;
 }
 
-int vpnet_ctrl_send_mac(struct vpnet *net, const struct rte_ether_addr *mac)
+int vpnet_ctrl_send_mac(struct vpnet *net)
 {
 	struct vhost_pci_ctrl_mac message;
 
-	memcpy(message.mac, mac->addr_bytes, sizeof(message.mac));
+	memcpy(message.mac, net->mac.addr_bytes, sizeof(message.mac));
 	return send_message(net, VHOST_PCI_CTRL_MAC, &message, sizeof(message));
 }
 

@@ -341,7 +341,7 @@ int vpnet_device_up(struct vpnet *net)
 		if (net->rxqs[i] != NULL)
 			vpnet_ring_notify(net, &net->rxqs[i]->ring, 0);
 	if (net->mac_changed && vpnet_has(net, VHOST_PCI_NET_F_CTRL_MAC_ADDR))
-		vpnet_ctrl_send_mac(net, &net->eth->data->mac_addrs[0]);
+		vpnet_ctrl_send_mac(net);
 	return 0;
 }
 

@@ -300,10 +300,13 @@ static int mac_addr_set(struct rte_eth_dev *eth, struct rte_ether_addr *mac)
 		return -ENOTSUP;
 	}
 	pthread_mutex_lock(&net->lock);
-	/* Without DRIVER_OK it waits for the start, which takes it from mac_addrs; ethdev stores it there after us. */
-	if (net->live)
-		rc = vpnet_ctrl_send_mac(net, mac);
-	net->mac_changed |= rc == 0;
+	/* ethdev sets the same address again at each start. Without DRIVER_OK it waits for the start. */
+	if (!rte_is_same_ether_addr(mac, &net->mac)) {
+		net->mac = *mac;
+		net->mac_changed = true;
+		if (net->live)
+			rc = vpnet_ctrl_send_mac(net);
+	}
 	pthread_mutex_unlock(&net->lock);
 	return rc;
 }
@@ -399,11 +402,12 @@ static int init(struct vpnet *net, struct rte_eth_dev *eth)
 	if (eth->data->mac_addrs == NULL)
 		return -ENOMEM;
 	if (vpnet_has(net, VHOST_PCI_NET_F_MAC)) {
-		memcpy(eth->data->mac_addrs, net->config.mac, sizeof(net->config.mac));
+		memcpy(net->mac.addr_bytes, net->config.mac, sizeof(net->config.mac));
 	} else {
-		rte_eth_random_addr(eth->data->mac_addrs->addr_bytes);
+		rte_eth_random_addr(net->mac.addr_bytes);
 		net->mac_changed = true;
 	}
+	*eth->data->mac_addrs = net->mac;
 	if (vhp_dev_info(net->dev)->socket) {
 		rc = vpnet_memory_open(net);
 		if (rc < 0)

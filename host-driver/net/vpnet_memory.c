@@ -23,6 +23,7 @@ struct vpnet_memory {
 	char callback[RTE_ETH_NAME_MAX_LEN + 16];
 	struct range last; /* grows while the next page continues it in address and file */
 	uint64_t skipped;  /* bytes without a descriptor */
+	bool watching;	   /* memory can change (not with --no-huge or --legacy-mem) */
 	int rc;
 };
 
@@ -115,9 +116,12 @@ int vpnet_memory_open(struct vpnet *net)
 	rte_mcfg_mem_read_lock();
 	if (rte_memseg_walk_thread_unsafe(walk, m) == 0)
 		flush(m);
-	if (m->rc == 0 && rte_mem_event_callback_register(m->callback, changed, m) < 0 && rte_errno != ENOTSUP) {
-		VPNET_LOG(ERR, net, "cannot watch memory changes: %s", rte_strerror(rte_errno));
-		m->rc = -rte_errno;
+	if (m->rc == 0) {
+		m->watching = rte_mem_event_callback_register(m->callback, changed, m) == 0;
+		if (!m->watching && rte_errno != ENOTSUP) {
+			VPNET_LOG(ERR, net, "cannot watch memory changes: %s", rte_strerror(rte_errno));
+			m->rc = -rte_errno;
+		}
 	}
 	rte_mcfg_mem_read_unlock();
 	if (m->rc == 0 && m->skipped > 0)
@@ -138,7 +142,8 @@ void vpnet_memory_close(struct vpnet *net)
 {
 	if (net->memory == NULL)
 		return;
-	rte_mem_event_callback_unregister(net->memory->callback, net->memory);
+	if (net->memory->watching)
+		rte_mem_event_callback_unregister(net->memory->callback, net->memory);
 	rte_free(net->memory);
 	net->memory = NULL; /* the device's map ends with its socket */
 }
