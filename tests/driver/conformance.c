@@ -1,0 +1,560 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Driver-side conformance to the seed, against a running vhp-sim: each case names the clause that it checks. Both ends
+ * are played here (lib_sim.h); one simulator serves all cases, so each case also starts from what the last one left.
+ */
+#include "lib_sim.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <linux/virtio_pci.h>
+
+static struct sim sim;
+static struct host host;
+static struct guest g;
+static struct peer p;
+
+#define ALL_FEATURES (~(1ull << VHP_F_RING_EVENT_IDX))
+#define TIMEOUT_MS 4
+
+static const struct vhp_mbox_port_config config = {
+	.flags = VHP_PORT_MAC | VHP_PORT_PV_INTERRUPT,
+	.vhost_pci_id = 0x0123456789abcdefull,
+	.uuid_hi = 0x1112131415161718ull,
+	.uuid_lo = 0x2122232425262728ull,
+	.mac = { 0x52, 0x54, 0x00, 0x01, 0x02, 0x03 },
+};
+
+static uint64_t common(unsigned int off, unsigned int width)
+{
+	return guest_read(&g, &g.v.common, off, width);
+}
+
+static void common_write(unsigned int off, unsigned int width, uint64_t v)
+{
+	guest_write(&g, &g.v.common, off, width, v);
+}
+
+static void connect(void)
+{
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_int_equal(peer_start(&p, 2), 0);
+	assert_true(guest_wait_connection(&g, 1));
+	assert_true(host_wait_event(&host, VHP_EVENT_CONNECTED, 0, NULL));
+}
+
+/* Before each case: nothing connected, no driver. */
+static int setup(void **state)
+{
+	struct vhp_mbox_event e;
+
+	(void)state;
+	guest_reset(&g);
+	g.silent = false;
+	g.refuse = 0;
+	p.features = PEER_FEATURES;
+	assert_int_equal(peer_stop(&p, 0), 0);
+	peer_new_rings(&p);
+	while (host_event(&host, &e))
+		;
+	return 0;
+}
+
+/* ------------------------------------------------------------------------------------------------ registers */
+
+static void device_id_and_class(void **state)
+{
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(vhp_dev_read(g.dev, VHP_BAR_CONFIG, 0, 4, &v), 0);
+	assert_int_equal(v, VHOST_PCI_NET_PCI_VENDOR | VHOST_PCI_NET_PCI_DEVICE << 16);
+	assert_int_equal(vhp_dev_read(g.dev, VHP_BAR_CONFIG, 8, 4, &v), 0);
+	assert_int_equal(v >> 8, 0x020000);
+	assert_true((v & 0xff) >= 1);
+}
+
+static void device_feature_bits(void **state)
+{
+	uint64_t must = 1ull << VHOST_PCI_NET_F_MAC | 1ull << VHOST_PCI_NET_F_CTRL_MAC_ADDR |
+		1ull << VHOST_PCI_NET_F_MRG_RXBUF | 1ull << VHOST_PCI_NET_F_COPY_OFFLOAD | 1ull << VHP_F_VERSION_1 |
+		1ull << VHP_F_PV_INTERRUPT;
+
+	(void)state;
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 16), 0);
+	assert_true((g.offered & must) == must);
+	/* Later virtio's queue reset, notification data and admin queue share the peer block's place. */
+	assert_true((g.offered & (7ull << 39)) == 0);
+}
+
+/* "A device MUST check if the management environment supports pv interrupt" */
+static void pv_interrupt_only_by_management(void **state)
+{
+	struct vhp_mbox_port_config c = config;
+
+	(void)state;
+	c.flags &= ~VHP_PORT_PV_INTERRUPT;
+	assert_int_equal(peer_config(&p, &c), 0);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 16), 0);
+	assert_int_equal(g.offered >> VHP_F_PV_INTERRUPT & 1, 0);
+	guest_reset(&g);
+	assert_int_equal(peer_config(&p, &config), 0);
+}
+
+static void version_1_required(void **state)
+{
+	(void)state;
+	assert_true(guest_init(&g, ALL_FEATURES & ~(1ull << VHP_F_VERSION_1), 16) < 0);
+}
+
+static void config_layout(void **state)
+{
+	static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x01, 0x02, 0x03 };
+	struct vhost_pci_net_config c;
+
+	(void)state;
+	for (unsigned int i = 0; i < sizeof(c); i++)
+		((uint8_t *)&c)[i] = (uint8_t)guest_read(&g, &g.v.device, i, 1);
+	assert_memory_equal(c.mac, mac, 6);
+	assert_int_equal(c.status, 0);
+	assert_int_equal(c.max_queue_pairs, 2);
+	assert_int_equal(c.mtu, 1500);
+	assert_int_equal(guest_read(&g, &g.v.device, 10, 2), 1500);
+}
+
+/* Both views of the peer block at every width and alignment, against the values that the host gave. */
+static void peer_registers_any_access(void **state)
+{
+	uint8_t want[82 - 56];
+	uint16_t num = 2, sel = 1;
+	uint32_t gsi = 24 + 2;
+
+	(void)state;
+	connect();
+	common_write(VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT, 2, sel);
+	memset(want, 0, sizeof(want));
+	want[0] = 1;
+	memcpy(want + 2, &num, 2);
+	memcpy(want + 4, &sel, 2);
+	memcpy(want + 6, &gsi, 4);
+	memcpy(want + 10, &config.uuid_hi, 8);
+	memcpy(want + 18, &config.uuid_lo, 8);
+	for (unsigned int width = 1; width <= 8; width *= 2) {
+		for (unsigned int off = 0; off + width <= sizeof(want); off++) {
+			uint64_t v = 0;
+
+			memcpy(&v, want + off, width);
+			assert_int_equal(common(56 + off, width), v);
+		}
+	}
+	const struct vhost_pci_peer_block block = {
+		.peer_connection = 1, .peer_num_rx_queues = num, .peer_rx_queue_select = sel, .peer_rx_queue_gsi = gsi,
+		.peer_uuid_hi = config.uuid_hi, .peer_uuid_lo = config.uuid_lo,
+	};
+
+	assert_true(g.v.peer.length >= sizeof(block));
+	for (unsigned int width = 1; width <= 8; width *= 2) {
+		for (unsigned int off = 0; off + width <= sizeof(block); off++) {
+			uint64_t v = 0;
+
+			memcpy(&v, (const uint8_t *)&block + off, width);
+			assert_int_equal(guest_read(&g, &g.v.peer, off, width), v);
+		}
+	}
+	/* Select through the other view; a queue that is not there has no GSI. */
+	guest_write(&g, &g.v.peer, offsetof(struct vhost_pci_peer_block, peer_rx_queue_select), 2, 0);
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4), 24);
+	common_write(VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT, 2, 7);
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4), VHP_GSI_NONE);
+	common_write(VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT, 2, 0);
+}
+
+/* "The driver MUST NOT write to peer_num_rx_queues, peer_rx_queue_gsi, peer_uuid_hi, or peer_uuid_lo" */
+static void read_only_registers(void **state)
+{
+	struct vhp_mbox_port_stats before, after;
+
+	(void)state;
+	connect();
+	peer_stats(&p, &before);
+	common_write(VHOST_PCI_COMMON_PEER_NUM_RX_QUEUES, 2, 9);
+	common_write(VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4, 9);
+	common_write(VHOST_PCI_COMMON_PEER_UUID_HI, 8, 9);
+	common_write(VHOST_PCI_COMMON_PEER_UUID_LO, 8, 9);
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_NUM_RX_QUEUES, 2), 2);
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4), 24);
+	assert_true(common(VHOST_PCI_COMMON_PEER_UUID_HI, 8) == config.uuid_hi);
+	assert_true(common(VHOST_PCI_COMMON_PEER_UUID_LO, 8) == config.uuid_lo);
+	peer_stats(&p, &after);
+	assert_true(after.ignored_writes >= before.ignored_writes + 4);
+	assert_int_equal(guest_connection(&g), 1);
+}
+
+/* "The driver MUST NOT write a 1 to peer_connection": it has no effect. */
+static void write_1_refused(void **state)
+{
+	(void)state;
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 16), 0);
+	common_write(VHOST_PCI_COMMON_PEER_CONNECTION, 2, 1);
+	guest_write(&g, &g.v.peer, 0, 2, 1);
+	assert_int_equal(guest_connection(&g), 0);
+	guest_reset(&g);
+	connect();
+	common_write(VHOST_PCI_COMMON_PEER_CONNECTION, 2, 1);
+	common_write(VHOST_PCI_COMMON_PEER_CONNECTION, 2, 0x100);
+	assert_int_equal(guest_connection(&g), 1);
+	assert_false(host_event(&host, &(struct vhp_mbox_event){ 0 }));
+}
+
+/* "The device MUST present a 0 in queue_enable on reset", and in queue_size of a queue that is not there. */
+static void queue_registers(void **state)
+{
+	(void)state;
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 16), 0);
+	guest_reset(&g);
+	for (unsigned int q = 0; q < 6; q++) {
+		common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
+		assert_int_equal(common(VIRTIO_PCI_COMMON_Q_ENABLE, 2), 0);
+		assert_true(common(VIRTIO_PCI_COMMON_Q_SIZE, 2) >= 16);
+	}
+	common_write(VIRTIO_PCI_COMMON_Q_SELECT, 2, 6);
+	assert_int_equal(common(VIRTIO_PCI_COMMON_Q_SIZE, 2), 0);
+}
+
+/* ------------------------------------------------------------------------------------------------ connection */
+
+static const struct vhost_pci_ctrl *header(unsigned int i)
+{
+	return (const struct vhost_pci_ctrl *)g.log[i].bytes;
+}
+
+static const void *payload(unsigned int i)
+{
+	return g.log[i].bytes + sizeof(struct vhost_pci_ctrl);
+}
+
+/* "PEER_FEATURE_BITS ... PEER_MEM_INFO ... PEER_VIRTQ_INFO", TX before RX, then peer_connection. */
+static void connection_sequence(void **state)
+{
+	static const uint32_t order[] = { VHOST_PCI_CTRL_PEER_FEATURE_BITS, VHOST_PCI_CTRL_PEER_MEM_INFO,
+					  VHOST_PCI_CTRL_PEER_VIRTQ_INFO, VHOST_PCI_CTRL_PEER_VIRTQ_INFO };
+	struct vhp_mbox_port_status s;
+	uint64_t bits;
+
+	(void)state;
+	p.features |= 1ull << 26; /* vhost-user's LOG_ALL */
+	connect();
+	assert_int_equal(g.nlog, 4);
+	for (unsigned int i = 0; i < 4; i++) {
+		assert_int_equal(header(i)->request, order[i]);
+		assert_true(header(i)->vhost_pci_id == config.vhost_pci_id);
+	}
+	memcpy(&bits, payload(0), 8);
+	assert_true(bits == (1ull << 15 | 1ull << 11 | 1ull << VHOST_PCI_PEER_F_LOG_ALL));
+	assert_int_equal(g.log[0].len, 20);
+	assert_int_equal(g.log[1].len, 29);
+	assert_int_equal(*(const uint8_t *)payload(1), VHOST_PCI_MEM_INFO_NEED_MAP_N);
+	for (unsigned int i = 2; i < 4; i++) {
+		struct vhost_pci_ctrl_peer_virtq_info info;
+
+		assert_int_equal(g.log[i].len, 12 + 5 + 2 * 40);
+		memcpy(&info, payload(i), sizeof(info));
+		assert_int_equal(info.tx_or_rx, i == 2 ? VHOST_PCI_PEER_VIRTQ_TX : VHOST_PCI_PEER_VIRTQ_RX);
+		assert_int_equal(info.virtq_num, 2);
+		for (unsigned int pair = 0; pair < 2; pair++) {
+			struct vhp_mbox_peer_vring v = peer_vring(&p, 2 * pair + (i == 2));
+			struct vhost_pci_virtq row;
+
+			memcpy(&row, (const uint8_t *)payload(i) + 5 + 40 * pair, sizeof(row));
+			assert_int_equal(row.num, v.num);
+			assert_true(row.desc == v.desc && row.avail == v.avail && row.used == v.used);
+			assert_int_equal(row.flags, 1);
+			assert_int_equal(row.gsi, v.gsi);
+		}
+	}
+	peer_status(&p, &s);
+	assert_int_equal(s.state, VHP_PORT_CONNECTED);
+	assert_true(s.driver_accepted == bits);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_int_equal(s.lanes[i].running, 1);
+	/* Link up. */
+	assert_int_equal(guest_read(&g, &g.v.device, 6, 2), 1);
+}
+
+/* "it MUST write a 1 to the peer_connection and notify the driver": MSI-X vector of the configuration, ISR bit 2. */
+static void connection_notifies(void **state)
+{
+	(void)state;
+	connect();
+	assert_true(guest_irqs(&g, 0) >= 1);
+	assert_int_equal(guest_read(&g, &g.v.isr, 0, 1) & (VHOST_PCI_ISR_PEER | VHOST_PCI_ISR_CONFIG),
+			 VHOST_PCI_ISR_PEER | VHOST_PCI_ISR_CONFIG);
+	/* Reading acknowledged it. */
+	assert_int_equal(guest_read(&g, &g.v.isr, 0, 1), 0);
+}
+
+/* The driver may come before the peer or after it. */
+static void driver_first(void **state)
+{
+	(void)state;
+	connect();
+}
+
+static void peer_first(void **state)
+{
+	(void)state;
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_int_equal(guest_connection(&g), 0);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_true(guest_wait_connection(&g, 1));
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_NUM_RX_QUEUES, 2), 1);
+}
+
+/* "If the driver only accepts a subset ..., the device needs to re-negotiate the subset with the peer device" */
+static void subset_renegotiated(void **state)
+{
+	struct vhp_mbox_port_status s;
+
+	(void)state;
+	g.refuse = 1ull << 11;
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_true(guest_pump(&g) || guest_wait_connection(&g, 0));
+	for (unsigned int i = 0; i < 1000 && g.nlog == 0; i++)
+		(void)guest_wait_connection(&g, 0);
+	assert_true(host_wait_event(&host, VHP_EVENT_FEATURES, 0, NULL));
+	peer_status(&p, &s);
+	assert_int_equal(s.state, VHP_PORT_FEATURES);
+	assert_true(s.driver_accepted == 1ull << 15);
+	assert_int_equal(guest_connection(&g), 0);
+	assert_int_equal(peer_stop(&p, 0), 0);
+	p.features &= ~(1ull << 11);
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_true(guest_wait_connection(&g, 1));
+}
+
+/* "When the device notifies that the driver requests to write a 0 ...": first the peer, then 0 and an interrupt. */
+static void disconnect_by_driver(void **state)
+{
+	(void)state;
+	connect();
+	(void)guest_read(&g, &g.v.isr, 0, 1);
+	(void)guest_irqs(&g, 0);
+	common_write(VHOST_PCI_COMMON_PEER_CONNECTION, 2, 0);
+	assert_true(host_wait_event(&host, VHP_EVENT_CLOSE_REQUEST, 0, NULL));
+	assert_int_equal(guest_connection(&g), 1);
+	assert_int_equal(peer_stop(&p, 0), 0);
+	assert_int_equal(guest_connection(&g), 0);
+	assert_true(guest_irqs(&g, 0) >= 1);
+	assert_true(guest_read(&g, &g.v.isr, 0, 1) & VHOST_PCI_ISR_PEER);
+	assert_int_equal(guest_read(&g, &g.v.device, 6, 2), 0);
+	/* The peer is back at once; the driver that left is not taken again before its reset. */
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_int_equal(guest_connection(&g), 0);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_true(guest_wait_connection(&g, 1));
+}
+
+/* "The driver MUST NOT unload until it reads a 0": with a silent host the time limit makes it read 0. */
+static void disconnect_by_driver_silent_host(void **state)
+{
+	struct vhp_mbox_port_config c = config;
+
+	(void)state;
+	c.connect_timeout_ms = TIMEOUT_MS;
+	assert_int_equal(peer_config(&p, &c), 0);
+	connect();
+	guest_write(&g, &g.v.peer, 0, 2, 0);
+	assert_true(guest_wait_connection(&g, 0));
+	assert_true(host_wait_event(&host, VHP_EVENT_DISCONNECTED, 0, NULL));
+	assert_int_equal(peer_stop(&p, 0), 0);
+	assert_int_equal(peer_config(&p, &config), 0);
+}
+
+static void disconnect_by_peer(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 2; i++) {
+		connect();
+		(void)guest_read(&g, &g.v.isr, 0, 1);
+		assert_int_equal(peer_stop(&p, i ? VHP_STOP_GRACEFUL : 0), 0);
+		assert_int_equal(guest_connection(&g), 0);
+		assert_true(guest_read(&g, &g.v.isr, 0, 1) & VHOST_PCI_ISR_PEER);
+		assert_int_equal(common(VHOST_PCI_COMMON_PEER_NUM_RX_QUEUES, 2), 0);
+		/* The driver stays; the next front end gets it without a reset. */
+		assert_int_equal(peer_start(&p, 2), 0);
+		assert_true(guest_wait_connection(&g, 1));
+		assert_int_equal(peer_stop(&p, 0), 0);
+	}
+}
+
+/* "After writing 0 to device_status, the driver MUST wait for a read of device_status to return 0" */
+static void driver_reset(void **state)
+{
+	(void)state;
+	connect();
+	guest_reset(&g);
+	assert_true(host_wait_event(&host, VHP_EVENT_DRIVER_RESET, 0, NULL));
+	assert_int_equal(guest_connection(&g), 0);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_true(guest_wait_connection(&g, 1));
+}
+
+static void function_level_reset(void **state)
+{
+	(void)state;
+	connect();
+	assert_int_equal(vhp_dev_reset(g.dev), 0);
+	assert_true(host_wait_event(&host, VHP_EVENT_DISCONNECTED, 0, NULL));
+	assert_int_equal(guest_status(&g), 0);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_true(guest_wait_connection(&g, 1));
+}
+
+static void reconnects(void **state)
+{
+	struct vhp_mbox_port_stats before, after;
+
+	(void)state;
+	peer_stats(&p, &before);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	for (unsigned int i = 0; i < 20; i++) {
+		if (i % 5 == 4)
+			assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+		assert_int_equal(peer_start(&p, 1 + i % 2), 0);
+		assert_true(guest_wait_connection(&g, 1));
+		assert_int_equal(peer_stop(&p, 0), 0);
+		assert_int_equal(guest_connection(&g), 0);
+	}
+	peer_stats(&p, &after);
+	assert_int_equal(after.connects - before.connects, 20);
+	assert_int_equal(after.disconnects - before.disconnects, 20);
+	assert_int_equal(after.ctrl_errors, before.ctrl_errors);
+}
+
+/* With VIRTIO_F_EVENT_IDX the control queues work as well. */
+static void event_idx(void **state)
+{
+	(void)state;
+	assert_int_equal(guest_init(&g, ~0ull, 64), 0);
+	assert_true(g.features >> VHP_F_RING_EVENT_IDX & 1);
+	for (unsigned int i = 0; i < 5; i++) {
+		assert_int_equal(peer_start(&p, 1), 0);
+		assert_true(guest_wait_connection(&g, 1));
+		assert_int_equal(peer_stop(&p, 0), 0);
+	}
+}
+
+/* A driver that does not answer: DEVICE_NEEDS_RESET after the time limit, and its reset mends it. */
+static void unresponsive_driver(void **state)
+{
+	struct vhp_mbox_port_config c = config;
+	struct vhp_mbox_event e;
+
+	(void)state;
+	c.connect_timeout_ms = TIMEOUT_MS;
+	assert_int_equal(peer_config(&p, &c), 0);
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	g.silent = true;
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_true(host_wait_event(&host, VHP_EVENT_ERROR, 0, &e));
+	assert_int_equal(e.arg, VHP_PERR_TIMEOUT);
+	assert_true(guest_status(&g) & 0x40);
+	g.silent = false;
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	assert_true(guest_wait_connection(&g, 1));
+	assert_int_equal(peer_stop(&p, 0), 0);
+	assert_int_equal(peer_config(&p, &config), 0);
+}
+
+static bool mac_is_set(void *arg)
+{
+	(void)arg;
+	return guest_read(&g, &g.v.device, 0, 4) == 0x0a095452;
+}
+
+/* "if VHOST_PCI_NET_F_CTRL_MAC_ADDR is negotiated, the driver sends a message ... to set the MAC address" */
+static void set_mac(void **state)
+{
+	struct __attribute__((packed)) {
+		struct vhost_pci_ctrl h;
+		struct vhost_pci_ctrl_mac m;
+	} msg = { { VHOST_PCI_CTRL_MAC, config.vhost_pci_id }, { { 0x52, 0x54, 0x09, 0x0a, 0x0b, 0x0c } } };
+	uint64_t generation;
+
+	(void)state;
+	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
+	generation = common(VIRTIO_PCI_COMMON_CFGGENERATION, 1);
+	guest_send_ctrl(&g, &msg, sizeof(msg));
+	assert_true(wait_for(mac_is_set, NULL));
+	assert_int_equal(guest_read(&g, &g.v.device, 4, 2), 0x0c0b);
+	assert_true(common(VIRTIO_PCI_COMMON_CFGGENERATION, 1) != generation);
+	guest_reset(&g);
+	assert_int_equal(guest_read(&g, &g.v.device, 0, 4), 0x01005452);
+}
+
+static int open_all(void **state)
+{
+	(void)state;
+	host_open(&host, &sim);
+	guest_open(&g, &sim, 0);
+	peer_open(&p, &host, 0, PEER_FEATURES, 128);
+	assert_int_equal(peer_config(&p, &config), 0);
+	return 0;
+}
+
+static int close_all(void **state)
+{
+	(void)state;
+	guest_close(&g);
+	peer_close(&p);
+	host_close(&host);
+	return 0;
+}
+
+int main(void)
+{
+#define CASE(f, clause) { clause, f, setup, NULL, NULL }
+	const struct CMUnitTest tests[] = {
+		CASE(device_id_and_class, "4.1.2 and Device ID: 1af4:107f, class 020000"),
+		CASE(device_feature_bits, "Device feature bits: seed's offered, 39..41 never"),
+		CASE(pv_interrupt_only_by_management, "Reserved Feature Bits: PV_INTERRUPT only if management says so"),
+		CASE(version_1_required, "Reserved Feature Bits: FEATURES_OK needs VERSION_1"),
+		CASE(config_layout, "Device configuration layout"),
+		CASE(peer_registers_any_access, "Common configuration: peer block, both views, any width and alignment"),
+		CASE(read_only_registers, "Common configuration: driver MUST NOT write num_rx_queues, gsi, uuid"),
+		CASE(write_1_refused, "Common configuration: driver MUST NOT write 1 to peer_connection"),
+		CASE(queue_registers, "Common configuration: queue_enable and queue_size on reset"),
+		CASE(connection_sequence, "Control Virtqueue: features, memory, virtqueues TX then RX, connected"),
+		CASE(connection_notifies, "ISR status: bit 2 with peer_connection 1"),
+		CASE(driver_first, "Connection: driver before peer"),
+		CASE(peer_first, "Connection: peer before driver"),
+		CASE(subset_renegotiated, "Peer feature bits: subset is renegotiated"),
+		CASE(disconnect_by_driver, "peer_connection: driver writes 0, peer first, then 0 and notify"),
+		CASE(disconnect_by_driver_silent_host, "peer_connection: driver reads 0 although the host is silent"),
+		CASE(disconnect_by_peer, "peer_connection: peer goes and comes"),
+		CASE(driver_reset, "Device status: reset while connected"),
+		CASE(function_level_reset, "Function level reset while connected"),
+		CASE(reconnects, "Connection: any number of times"),
+		CASE(event_idx, "Control Virtqueue with EVENT_IDX"),
+		CASE(unresponsive_driver, "Connection: time limit on the driver"),
+		CASE(set_mac, "VHOST_PCI_CTRL_MAC"),
+	};
+	int failed, total = (int)(sizeof(tests) / sizeof(tests[0])), rc;
+
+	sim_start(&sim, NULL);
+	failed = cmocka_run_group_tests_name("conformance", tests, open_all, close_all);
+	rc = sim_stop(&sim);
+	if (rc != 0) {
+		printf("vhp-sim ended with %d\n", rc);
+		failed++;
+		total++;
+	}
+	printf("%d passed, %d failed\n", total - failed, failed);
+	return failed != 0;
+}
