@@ -138,6 +138,9 @@ enum card_next card_step(struct card *card, uint32_t *wait_us)
 		}
 		card->next_sum = card->now + SUM_RUNNING_US;
 	}
+	/* Stay awake until a reset is off the register: from sleep, the function's next one would look like this one. */
+	if (card->flr_seen)
+		next = CARD_AGAIN;
 	*wait_us = wait;
 	return next;
 }

@@ -78,6 +78,7 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 	unsigned int type, dwords, fn, tag, first_be, last_be, bytes, off;
 	const char *fault;
 	uint64_t addr;
+	bool live;
 
 	if (m->rq.drop)
 		return;
@@ -118,15 +119,17 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 		FAIL("rq-4k", "address 0x%llx and %u dwords cross a 4 KiB boundary", (unsigned long long)addr, dwords);
 	if (addr >> 32 == 0 && dwords && addr + dwords * 4ull > 0x100000000ull)
 		FAIL("rq-4k", "address wraps at 4 GiB");
-	if (type == 1 && dwords * 4 > hb_mps(m, fn))
+	/* FLR puts the limits back while requests of the function may still be on their way (bme_grace). */
+	live = hb_bme(m, fn);
+	if (live && type == 1 && dwords * 4 > hb_mps(m, fn))
 		FAIL("rq-mps", "%u bytes of payload, function %u has MPS %u", dwords * 4, fn, hb_mps(m, fn));
-	if (type == 0 && dwords * 4 > hb_mrrs(m, fn))
+	if (live && type == 0 && dwords * 4 > hb_mrrs(m, fn))
 		FAIL("rq-mrrs", "read of %u bytes, function %u has MRRS %u", dwords * 4, fn, hb_mrrs(m, fn));
 	if (type == 1)
 		return;
 
 	bytes = hb_be_bytes(dwords, first_be, last_be, &off);
-	if (tag >= 32 && !hb_ext_tag(m, fn))
+	if (live && tag >= 32 && !hb_ext_tag(m, fn))
 		FAIL("rq-tag-range", "tag %u, but function %u has extended tags disabled", tag, fn);
 	if (m->tags[tag].active)
 		FAIL("rq-tag-reuse", "tag %u is in use (function %u, address 0x%llx, since cycle %llu)", tag, m->tags[tag].fn,
