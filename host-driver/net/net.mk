@@ -21,3 +21,12 @@ $(NET_PMD): $(NET_SRCS:%.c=$(NET_OBJ)/%.o) $(ACCESS_PCI_LIB) $(ACCESS_LIB) | $(B
 	    -lrte_mempool -lrte_ring -lrte_mbuf -lrte_kvargs -lrte_eal -lrte_log $(ACCESS_LIBS)
 
 -include $(wildcard $(NET_OBJ)/*.d)
+
+# The port in stock programs on the simulated card.
+NET_OTHER := $(B)/tests/other_release.so
+$(NET_OTHER): $(NET_DIR)/test/other_release.c | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) -fPIC -shared $< -o $@
+
+TESTS             += drv-net
+TEST_DEPS_drv-net := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(NET_PMD) $(NET_OTHER)
+TEST_CMD_drv-net  := python3 $(NET_DIR)/test/port.py
