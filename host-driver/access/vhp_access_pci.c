@@ -32,7 +32,6 @@ struct pci_dev {
 	struct vhp_dev dev;
 	struct rte_pci_device *pci;
 	int container; /* RTE_VFIO_DEFAULT_CONTAINER_FD if EAL's is shared */
-	int group;     /* of an own container */
 	int device;    /* VFIO device */
 	bool mapped;   /* rte_pci_map_device succeeded */
 	bool vectors;  /* MSI-X is switched on */
@@ -332,10 +331,8 @@ static void pci_close(struct vhp_dev *dev)
 		pci_dma_unmap(dev, p->mappings->iova, p->mappings->size);
 	if (p->mapped)
 		rte_pci_unmap_device(p->pci);
-	if (p->container != RTE_VFIO_DEFAULT_CONTAINER_FD) {
-		rte_vfio_container_group_unbind(p->container, p->group);
+	if (p->container != RTE_VFIO_DEFAULT_CONTAINER_FD)
 		rte_vfio_container_destroy(p->container);
-	}
 	pthread_mutex_destroy(&p->lock);
 	free(p);
 }
@@ -363,8 +360,9 @@ static const struct vhp_dev_ops pci_ops = {
 static int take_container(struct pci_dev *p, char *err, size_t errlen)
 {
 	const char *name = p->dev.info.name;
+	int group;
 
-	if (rte_vfio_get_group_num(rte_pci_get_sysfs_path(), name, &p->group) <= 0)
+	if (rte_vfio_get_group_num(rte_pci_get_sysfs_path(), name, &group) <= 0)
 		return vhp_fail(err, errlen, -ENODEV, "%s: in no IOMMU group (is the IOMMU on, and vfio-pci bound?)",
 				name);
 	p->container = rte_vfio_container_create();
@@ -373,13 +371,13 @@ static int take_container(struct pci_dev *p, char *err, size_t errlen)
 		return vhp_fail(err, errlen, -EIO, "%s: cannot create a VFIO container (at most 64 in a process)",
 				name);
 	}
-	if (rte_vfio_container_group_bind(p->container, p->group) < 0) {
+	if (rte_vfio_container_group_bind(p->container, group) < 0) {
 		rte_vfio_container_destroy(p->container);
 		p->container = RTE_VFIO_DEFAULT_CONTAINER_FD;
 		return vhp_fail(err, errlen, -EBUSY,
 				"%s: cannot put IOMMU group %d into a container of its own; a device that shares the "
 				"group may be in use elsewhere",
-				name, p->group);
+				name, group);
 	}
 	return 0;
 }
