@@ -71,7 +71,7 @@ module vhp_cfg_status #(
   assign mgmt_addr_o     = DevCtlDword;
   assign mgmt_function_o = fn_q;
   assign mgmt_read_o     = state_q == StRead;
-  assign busy_o          = state_q != StWait || again_q;
+  assign busy_o          = state_q != StWait || again_q || trigger;
 
   always_ff @(posedge clk_i) begin
     watch_q <= watch;

@@ -367,7 +367,7 @@ module vhp_completer (
     end
   end
 
-  assign idle_o = state_q == StIdle && in_empty && !rd_busy_q && !cc_busy_q && !cc_valid_o;
+  assign idle_o = !cq_valid_i && state_q == StIdle && in_empty && !rd_busy_q && !cc_busy_q && !cc_valid_o;
 
   wire unused = &{1'b0, in_desc, desc_q.dword_addr[61:22], rdesc_q.dword_addr, rdesc_q.bar_aperture};
 

@@ -65,7 +65,7 @@ module vhp_flr (
       msix_clear_o[k] = state_q[k] == StClear;
       pending_o[k]    = state_q[k] == StUsers;
       // Waiting for the control block is its work, not ours.
-      if (state_q[k] != StIdle && state_q[k] != StUsers) busy_o = 1'b1;
+      if (state_q[k] == StIdle ? cfg_flr_in_process_i[k] : state_q[k] == StUsers ? done_i[k] : 1'b1) busy_o = 1'b1;
     end
   end
 

@@ -182,6 +182,15 @@ module vhp_pcie #(
     end
   end
 
+  // The pending bits see a change of enable, mask or function state two cycles after it.
+  logic                  settle_q;
+  logic [NumFn-1:0]      active_q;
+  always_ff @(posedge clk_i) begin
+    active_q <= bme & ~flr;
+    settle_q <= !rst_i && (active_q != (bme & ~flr) || msix_enable_q != cfg_interrupt_msix_enable[NumFn-1:0] ||
+                           msix_mask_q != cfg_interrupt_msix_mask[NumFn-1:0]);
+  end
+
   logic [2:0] mps_max;
   always_comb begin
     mps_max = 3'd0;
@@ -294,7 +303,9 @@ module vhp_pcie #(
     if (rst_i) stats_o <= '0;
   end
 
-  assign idle_o = completer_idle && msix_idle && rd_idle && wr_idle && rq_idle && !status_busy && !flr_busy;
+  assign idle_o = completer_idle && msix_idle && rd_idle && wr_idle && rq_idle && !status_busy && !flr_busy &&
+                  msix_enable_q == cfg_interrupt_msix_enable[NumFn-1:0] && msix_mask_q == cfg_interrupt_msix_mask[NumFn-1:0] &&
+                  !settle_q;
 
   // Not needed: the link's state is in the others, the completer counts its own non-posted credit, credits of other
   // kinds than ours, tkeep where the descriptor tells the length, functions that are not built.
