@@ -123,7 +123,7 @@ enum vdpa_port_phase {
 };
 
 struct vdpa_region {
-	uint64_t gpa, size, iova;
+	uint64_t gpa, size, iova, user_addr;
 	uint8_t *hva;
 	int fd;		 /**< owned by rte_vhost, valid until dev_close */
 	uint64_t offset; /**< of gpa in fd */
@@ -169,6 +169,7 @@ struct vdpa_port {
 	bool configured;     /**< between dev_conf and dev_close */
 	bool started;	     /**< the card has been given the port */
 	unsigned int request; /**< vhost-user request in work, 0 none */
+	bool lockless;	     /**< rte_vhost counts the device as configured: see op_dev_conf */
 	bool memory_valid;   /**< the last SET_MEM_TABLE went well */
 	uint64_t features;   /**< negotiated, vhost-user numbers */
 	uint64_t withheld; /**< features that the vhost-pci-net driver did not accept: the card does not get them */

@@ -81,6 +81,14 @@ static int op_get_protocol_features(struct rte_vdpa_device *vdpa, uint64_t *feat
 
 /* ------------------------------------------------------------------------------------------------ one front end */
 
+static enum rte_vhost_msg_result before_message(int vid, void *raw);
+static enum rte_vhost_msg_result after_message(int vid, void *raw);
+
+static const struct rte_vhost_user_extern_ops message_ops = {
+	.pre_msg_handle = before_message,
+	.post_msg_handle = after_message,
+};
+
 /* port.lock held. False: another front end has the port. */
 static bool bind_vid(struct vdpa_port *port, int vid)
 {
@@ -91,8 +99,11 @@ static bool bind_vid(struct vdpa_port *port, int vid)
 	port->vid = vid;
 	port->phase = VDPA_NEGOTIATING;
 	port->request = 0;
-	port->memory_valid = !port->registered; /* on a socket of our own the messages are seen */
+	port->memory_valid = false;
+	port->lockless = false;
 	port->features = 0;
+	if (rte_vhost_extern_callback_register(vid, &message_ops, NULL))
+		PORT_LOG(port, ERR, "rte_vhost does not let us see the messages of the front end");
 	atomic_store(&port->not_offered, port->withheld);
 	atomic_fetch_add(&port->fe_connects, 1);
 	return true;
@@ -152,28 +163,55 @@ static int configure(struct vdpa_port *port)
 	return rc;
 }
 
+static void greet(struct vdpa_port *port)
+{
+	uint16_t mtu = 0, ours = port->args->mtu ? port->args->mtu : 1500;
+	uint64_t protocol = 0;
+
+	if (port->started) {
+		PORT_LOG(port, INFO, "serving the front end, features 0x%" PRIx64, port->features);
+		vdpa_notifier_start(port);
+	}
+	if (!rte_vhost_get_mtu(port->vid, &mtu) && mtu > ours)
+		PORT_LOG(port, WARNING, "the front end's MTU is %u, but mtu=%u here: larger packets may be dropped", mtu, ours);
+	rte_vhost_get_negotiated_protocol_features(port->vid, &protocol);
+	port->lockless = protocol & BIT(VHOST_USER_PROTOCOL_F_STATUS);
+	if (!port->lockless)
+		PORT_LOG(port, INFO, "an old front end: when rte_vhost says \"failed to configure vDPA device\", it did not fail");
+}
+
+/*
+ * With a configured device rte_vhost 24.11 handles messages without the vring locks, and panics where it needs them after
+ * all: SET_VRING_KICK and SET_MEM_TABLE. A front end with the STATUS feature sets up every vring before it lets us start,
+ * so such messages are refused then (before_message). One without may start the first pair alone: it must not count as
+ * configured, which rte_vhost can only be told as a failure.
+ */
 static int op_dev_conf(int vid)
 {
 	struct vdpa_port *port = lock_port(vid);
-	int rc;
+	int rc = 0;
 
 	if (!port)
 		return -EBUSY;
-	rc = port->configured ? 0 : configure(port);
-	if (!rc) {
-		uint16_t mtu = 0, ours = port->args->mtu ? port->args->mtu : 1500;
-
-		port->configured = true;
-		if (port->started) {
-			PORT_LOG(port, INFO, "serving the front end, features 0x%" PRIx64, port->features);
-			vdpa_notifier_start(port);
-		}
-		if (!rte_vhost_get_mtu(vid, &mtu) && mtu > ours)
-			PORT_LOG(port, WARNING, "the front end's MTU is %u, but mtu=%u here: larger packets may be dropped", mtu,
-				 ours);
+	if (!port->configured) {
+		rc = configure(port);
+		port->configured = rc == 0;
+		if (!rc)
+			greet(port);
 	}
+	if (!rc && !port->lockless)
+		rc = -EAGAIN;
 	unlock_port(port);
 	return rc;
+}
+
+static void close_front_end(struct vdpa_port *port)
+{
+	vdpa_port_down(port);
+	port->configured = false;
+	port->lockless = false;
+	if (port->phase != VDPA_IDLE && port->phase != VDPA_REFUSED)
+		port->phase = VDPA_NEGOTIATING;
 }
 
 static int op_dev_close(int vid)
@@ -182,10 +220,7 @@ static int op_dev_close(int vid)
 
 	if (!port)
 		return 0;
-	vdpa_port_down(port);
-	port->configured = false;
-	if (port->phase != VDPA_IDLE && port->phase != VDPA_REFUSED)
-		port->phase = VDPA_NEGOTIATING;
+	close_front_end(port);
 	unlock_port(port);
 	return 0;
 }
@@ -382,27 +417,79 @@ static struct rte_vdpa_dev_ops ops = {
 	.reset_stats = op_reset_stats,
 };
 
-/* --------------------------------------------------------------------------------- a vhost-user socket of our own */
+/* ------------------------------------------------------------------------------------------ messages, our own socket */
 
-static enum rte_vhost_msg_result before_message(int vid, void *msg)
+/* Head of every vhost-user message, and the payload of SET_MEM_TABLE. */
+struct message {
+	uint32_t request, flags, size;
+	struct __rte_packed {
+		uint32_t nregions, padding;
+		struct {
+			uint64_t gpa, size, user_addr, mmap_offset;
+		} regions[VHP_MBOX_MAX_REGIONS];
+	} memory;
+} __rte_packed;
+
+#define MESSAGE_NEED_REPLY 0x8u
+
+static bool same_memory(const struct vdpa_port *port, const struct message *msg)
+{
+	if (msg->memory.nregions != port->num_regions)
+		return false;
+	for (unsigned int i = 0; i < port->num_regions; i++) {
+		const struct vdpa_region *r = &port->regions[i];
+
+		if (msg->memory.regions[i].gpa != r->gpa || msg->memory.regions[i].size != r->size ||
+		    msg->memory.regions[i].user_addr != r->user_addr)
+			return false;
+	}
+	return true;
+}
+
+/* @return false: the message may not reach rte_vhost */
+static bool admit(struct vdpa_port *port, const struct message *msg)
+{
+	bool memory = msg->request == VHOST_USER_SET_MEM_TABLE;
+
+	port->request = msg->request;
+	if (port->configured && ((memory && !same_memory(port, msg)) || msg->request == VHOST_USER_SET_VRING_KICK)) {
+		if (port->lockless) {
+			PORT_LOG(port, WARNING,
+				 "the front end changes its %s while it runs, which DPDK 24.11 cannot do: disconnecting, it may "
+				 "connect again",
+				 memory ? "memory" : "vrings");
+			return false;
+		}
+		if (memory)
+			close_front_end(port);
+	}
+	if (memory)
+		port->memory_valid = false;
+	return true;
+}
+
+static enum rte_vhost_msg_result before_message(int vid, void *raw)
 {
 	struct vdpa_port *port = lock_port(vid);
+	struct message *msg = raw;
+	bool ok = true;
 
 	if (port) {
-		memcpy(&port->request, msg, sizeof(port->request));
-		if (port->request == VHOST_USER_SET_MEM_TABLE)
-			port->memory_valid = false;
+		ok = admit(port, msg);
 		unlock_port(port);
 	}
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (ok)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	msg->flags &= ~MESSAGE_NEED_REPLY; /* an error without a reply ends the connection */
+	return RTE_VHOST_MSG_RESULT_ERR;
 }
 
 /* Not called for a message that failed: after a failed SET_MEM_TABLE rte_vhost has none and must not be asked for it. */
-static enum rte_vhost_msg_result after_message(int vid, void *msg)
+static enum rte_vhost_msg_result after_message(int vid, void *raw)
 {
 	struct vdpa_port *port = lock_port(vid);
 
-	(void)msg;
+	(void)raw;
 	if (port) {
 		if (port->request == VHOST_USER_SET_MEM_TABLE)
 			port->memory_valid = true;
@@ -410,11 +497,6 @@ static enum rte_vhost_msg_result after_message(int vid, void *msg)
 	}
 	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
-
-static const struct rte_vhost_user_extern_ops message_ops = {
-	.pre_msg_handle = before_message,
-	.post_msg_handle = after_message,
-};
 
 static int on_new_connection(int vid)
 {
@@ -433,7 +515,7 @@ static int on_new_connection(int vid)
 		return -1;
 	}
 	PORT_LOG(port, INFO, "%s: a front end connects", port->args->iface);
-	return rte_vhost_extern_callback_register(vid, &message_ops, NULL);
+	return 0;
 }
 
 static int on_new_device(int vid)

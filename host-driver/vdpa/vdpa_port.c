@@ -84,6 +84,7 @@ int vdpa_port_memory_load(struct vdpa_port *port)
 		*r = (struct vdpa_region){
 			.gpa = m->guest_phys_addr,
 			.size = m->size,
+			.user_addr = m->guest_user_addr,
 			.hva = (uint8_t *)(uintptr_t)m->host_user_addr,
 			.fd = m->fd,
 			.offset = m->host_user_addr - (uint64_t)(uintptr_t)m->mmap_addr,
