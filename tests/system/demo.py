@@ -113,14 +113,15 @@ def main():
         transfer(rig, a, b, IP_B, 5001, "A to B")
         transfer(rig, b, a, IP_A, 5002, "B to A")
         if sim:
-            figures.of_drivers(rig)
+            status, stats = figures.of_drivers(rig)
         rig.check("Bye..." in testpmd.quit(), "testpmd in VM B ends cleanly")
         rig.equal(b.power_off(), 0, "VM B powers off")
         rig.equal(a.power_off(), 0, "VM A powers off")
         if sim:
-            code, stats = sim.finish()
+            code, sim_stats = sim.finish()
             rig.equal(code, 0, "vhp-sim ends cleanly")
-            figures.table(rig, stats)
+            figures.check(rig, status, stats, sim_stats, MIB)
+            figures.table(status, stats, sim_stats)
         rig.say("done")
     return rig.close() if args.test or rig.failed else 0
 

@@ -203,20 +203,21 @@ class Sim(Process):
             return code, json.load(f)
 
 
+def vdpad_prefix(rig, name="vhp-vdpad"):
+    return f"{os.path.basename(rig.dir)}-{name}"
+
+
 def vdpad(rig, *args, name="vhp-vdpad", iface="vhost.sock", fn0="fn0.sock"):
-    process = Process(rig, name, [os.path.join(BIN, "vhp-vdpad"), "--socket", rig.path(fn0), "--iface", rig.path(iface), *args])
-    deadline = time.monotonic() + 60
-    while not os.path.exists(rig.path(iface)):
-        if not process.alive():
-            raise Failure(f"vhp-vdpad ended with exit code {process.process.returncode}:\n" + process.tail())
-        if time.monotonic() > deadline:
-            raise Failure("vhp-vdpad did not offer its vhost-user socket within 60 s:\n" + process.tail())
-        time.sleep(0.05)
+    """The daemon on function 0, serving one vhost-user socket."""
+    process = Process(rig, name, [os.path.join(BIN, "vhp-vdpad"), "--socket", rig.path(fn0), "--file-prefix",
+                                  vdpad_prefix(rig, name), "-v", "--iface", rig.path(iface), *args])
+    process.wait_for(r"^ready", 60)
     return process
 
 
 def vhpctl(rig, *args):
-    """Runs vhpctl --json; returns what it printed."""
+    """Runs vhpctl --json on the test's daemon; returns what it printed."""
+    args = [*args, "--file-prefix", vdpad_prefix(rig)]
     done = subprocess.run([os.path.join(BIN, "vhpctl"), *args, "--json"], stdin=subprocess.DEVNULL, capture_output=True,
                           text=True, timeout=60)
     with open(rig.log("vhpctl.log"), "a") as f:
@@ -232,13 +233,13 @@ class Testpmd(Process):
 
     def __init__(self, rig, name, eal, app, cpu=0, memory=256):
         cpu %= os.cpu_count()
-        argv = ["dpdk-testpmd", f"--lcores=0@{cpu},1@{cpu}", "--no-pci", "--no-telemetry", f"--file-prefix={os.path.basename(rig.dir)}-{name}",
+        argv = ["stdbuf", "-oL", "dpdk-testpmd", f"--lcores=0@{cpu},1@{cpu}", "--no-pci", "--no-telemetry", f"--file-prefix={os.path.basename(rig.dir)}-{name}",
                 "--no-huge", "-m", str(memory), *eal, "--", "-i", "--no-flush-rx", "--total-num-mbufs=8192", *app]
         path = LIB + (":" + os.environ["LD_LIBRARY_PATH"] if os.environ.get("LD_LIBRARY_PATH") else "")
         super().__init__(rig, name, argv, env={"LD_LIBRARY_PATH": path})
 
     def ready(self, timeout=60):
-        self.wait_for(r"^testpmd> ", timeout)
+        self.wait_for(r"testpmd> ", timeout)
         return self
 
     def command(self, text, timeout=30):
@@ -246,8 +247,11 @@ class Testpmd(Process):
         self.forget()
         self.send(text)
         # The prompt that follows the command's output; the command itself is not echoed.
-        self.wait_for(r"^testpmd> ", timeout)
-        return self.output()
+        self.wait_for(r"testpmd> ", timeout)
+        output = self.output()
+        if re.search(r"^(Bad arguments|Command not found|Ambiguous command)", output, re.M):
+            raise Failure(f"{self.name}: testpmd does not know '{text}'")
+        return output
 
     def port_stats(self, port):
         text = self.command(f"show port stats {port}")

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Stock testpmd with net_virtio_user (VM A's place) <-> card <-> stock testpmd with our PMD (VM B's place).
+
+Each direction carries 500 frames of 60..1514 bytes from a pcap file, both at once; they must arrive byte-identical and in
+order. Repeated with other rings and features; both ends connect anew each time while the card and vhp-vdpad keep running.
+
+--software  stock net_vhost in place of card, daemon and PMD: shows that the test itself works
+--seed N    seed of the frames (default: random, printed)
+"""
+
+import argparse
+import random
+import sys
+import time
+
+import figures
+import frames
+from rig import Failure, Rig, Sim, Testpmd, needs, vdpad
+
+COUNT = 500
+VARIANTS = (
+    ("defaults", "", []),
+    ("one buffer a packet, no mergeable buffers", ",mrg_rxbuf=0,in_order=0", []),
+    ("rings of 64", ",queue_size=64,in_order=0", ["--rxd=64", "--txd=64"]),
+    ("scattered over small buffers", ",mrg_rxbuf=1,in_order=0", ["--mbuf-size=512", "--enable-scatter", "--tx-offloads=0x8000"]),
+)
+
+
+def link_up(testpmd, port, timeout=60):
+    deadline = time.monotonic() + timeout
+    while "Link status: up" not in testpmd.command(f"show port info {port}"):
+        if time.monotonic() > deadline:
+            raise Failure(f"{testpmd.name}: the link of port {port} is not up within {timeout} s:\n" + testpmd.tail())
+        time.sleep(0.2)
+
+
+def exchange(rig, name, front_args, app, seed, software):
+    """Both ends up, 500 frames each way, both ends down."""
+    ends = {}
+    files = {}
+    for end in "ab":
+        files[end] = (rig.path(f"{name}-{end}-in.pcap"), rig.path(f"{name}-{end}-out.pcap"),
+                      frames.make(COUNT, seed + (end == "b")))
+        frames.write(files[end][0], files[end][2])
+    device = {
+        "b": f"net_vhost0,iface={rig.path('vhost.sock')}" if software else f"net_vhost_pci0,socket={rig.path('fn1.sock')}",
+        "a": f"net_virtio_user0,path={rig.path('vhost.sock')}{front_args}",
+    }
+    for cpu, end in enumerate("ba"):
+        plugin = ["-d", "librte_net_vhost_pci.so"] if end == "b" and not software else []
+        ends[end] = Testpmd(rig, f"{name}-{end}", [*plugin, f"--vdev={device[end]}",
+                            f"--vdev=net_pcap0,rx_pcap={files[end][0]},tx_pcap={files[end][1]}"], app, cpu=cpu).ready()
+    link_up(ends["b"], 0)
+    for end in "ba":
+        # A full ring is waited for, not dropped at.
+        ends[end].command("set fwd io retry")
+        ends[end].command("set burst tx delay 10 retry 1000000")
+        ends[end].command("start")
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if all(ends[end].port_stats(1).get("TX-packets", 0) >= COUNT for end in "ab"):
+            break
+        time.sleep(0.3)
+    for end in "ab":
+        rig.check(ends[end].quit(), f"{name}: testpmd {end.upper()} ends cleanly")
+    for source, sink in ("ab", "ba"):
+        difference = frames.compare(frames.read(files[sink][1]), files[source][2])
+        rig.check(difference is None, f"{name}: {COUNT} frames {source.upper()} to {sink.upper()} byte-identical and in order"
+                  + (f": {difference}" if difference else ""))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--software", action="store_true")
+    parser.add_argument("--seed", type=int, default=random.randrange(1 << 31))
+    args = parser.parse_args()
+    print(f"seed {args.seed}", flush=True)
+    if not args.software:
+        needs("vhp-sim", "vhp-vdpad", "librte_net_vhost_pci.so")
+    with Rig("sys-rig-virtio-user" if args.software else "sys-virtio-user") as rig:
+        sim = None
+        if not args.software:
+            sim = Sim(rig, "--ports", "1", "--seed", str(args.seed))
+            vdpad(rig)
+        # The last one is for drivers with scattered buffers, which net_vhost is not.
+        for i, (what, front_args, app) in enumerate(VARIANTS[:-1] if args.software else VARIANTS):
+            rig.say(what)
+            exchange(rig, f"{i}", front_args, app, args.seed + 2 * i, args.software)
+        if sim:
+            code, stats = sim.finish()
+            rig.equal(code, 0, "vhp-sim ends cleanly")
+            figures.no_faults(rig, stats)
+    return rig.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
