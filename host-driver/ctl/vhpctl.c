@@ -132,9 +132,12 @@ static json_t *all_ports(const struct config *c)
 	}
 	if (json_array_size(ports) == 0 && !failures) {
 		if (denied)
-			complain("%u processes may have ports, but this user may not ask them: run vhpctl as their user", denied);
+			complain(
+				"%u processes may have ports, but this user may not ask them: run vhpctl as their user",
+				denied);
 		else if (c->socket)
-			complain("%s: %s", c->socket, other ? "this DPDK process serves no vhost-pci card" : "nobody answers there");
+			complain("%s: %s", c->socket,
+				 other ? "this DPDK process serves no vhost-pci card" : "nobody answers there");
 		else if (c->prefix)
 			complain("no process with --file-prefix %s serves a vhost-pci card", c->prefix);
 		else
@@ -163,7 +166,7 @@ static bool is_port(const json_t *port, const char *wanted, bool *known)
 	snprintf(plain, sizeof(plain), "%lld", number(port, "port"));
 	snprintf(full, sizeof(full), "%s/%s", text(port, "prefix"), plain);
 	*known = !strcmp(wanted, full) || !strcmp(wanted, text(port, "device")) ||
-		 (*text(port, "socket") && !strcmp(wanted, text(port, "socket")));
+		(*text(port, "socket") && !strcmp(wanted, text(port, "socket")));
 	return *known || !strcmp(wanted, plain);
 }
 
@@ -192,7 +195,8 @@ static json_t *wanted_ports(const struct config *c)
 		if (matches == 1)
 			json_array_append(chosen, found);
 		else if (matches)
-			complain("%s: several processes have such a port; say PREFIX/PORT (vhpctl list shows both)", c->ports[i]);
+			complain("%s: several processes have such a port; say PREFIX/PORT (vhpctl list shows both)",
+				 c->ports[i]);
 		else if (json_array_size(all))
 			complain("%s: no such port; vhpctl list shows them", c->ports[i]);
 	}
@@ -211,9 +215,9 @@ static void print_list(const json_t *ports)
 		return;
 	printf("%-5s %-20s %-24s %-9s %-32s %s\n", "PORT", "PROCESS", "DEVICE", "CARD PORT", "SOCKET", "STATE");
 	json_array_foreach(ports, at, port) {
-		printf("%-5lld %-20s %-24s %-9lld %-32s %s", number(port, "port"), text(port, "prefix"), text(port, "device"),
-		       number(port, "card_port"), *text(port, "socket") ? text(port, "socket") : "(of the application)",
-		       text(port, "phase"));
+		printf("%-5lld %-20s %-24s %-9lld %-32s %s", number(port, "port"), text(port, "prefix"),
+		       text(port, "device"), number(port, "card_port"),
+		       *text(port, "socket") ? text(port, "socket") : "(of the application)", text(port, "phase"));
 		if (*text(port, "reason"))
 			printf(": %s", text(port, "reason"));
 		putchar('\n');
@@ -261,8 +265,8 @@ static void print_lanes(const json_t *status)
 		else if (!json_object_get(lane, "end"))
 			printf("  %-26s stopped: %s\n", label, text(lane, "reason_text"));
 		else
-			printf("  %-26s stopped: %s (%s, ring position %lld)\n", label, text(lane, "reason_text"), text(lane, "end"),
-			       number(lane, "at"));
+			printf("  %-26s stopped: %s (%s, ring position %lld)\n", label, text(lane, "reason_text"),
+			       text(lane, "end"), number(lane, "at"));
 	}
 }
 
@@ -275,8 +279,9 @@ static void print_vrings(const json_t *status)
 		char label[64];
 
 		snprintf(label, sizeof(label), "vring %s (%s)", name, atoi(name) % 2 ? "transmit" : "receive");
-		printf("  %-26s %lld entries, desc %s, avail %s, used %s, MSI-X vector %lld, call: %s\n", label, number(ring, "size"),
-		       text(ring, "desc"), text(ring, "avail"), text(ring, "used"), number(ring, "vector"), text(ring, "call"));
+		printf("  %-26s %lld entries, desc %s, avail %s, used %s, MSI-X vector %lld, call: %s\n", label,
+		       number(ring, "size"), text(ring, "desc"), text(ring, "avail"), text(ring, "used"),
+		       number(ring, "vector"), text(ring, "call"));
 	}
 }
 
@@ -293,7 +298,8 @@ static void print_status(const json_t *s)
 		row("card", text(s, "card_error"));
 	} else {
 		row("last error", text(s, "last_error"));
-		printf("  %-26s %lld, disconnected %lld times\n", "connected", number(s, "connects"), number(s, "disconnects"));
+		printf("  %-26s %lld, disconnected %lld times\n", "connected", number(s, "connects"),
+		       number(s, "disconnects"));
 	}
 	row("card", text(s, "card"));
 	printf("  %-26s %lld\n", "port of the card", number(s, "card_port"));
@@ -322,7 +328,8 @@ static void print_direction(const json_t *s, const char *name, const char *key)
 
 	for (int i = 0; i < 3; i++)
 		snprintf(k[i], sizeof(k[i]), "%s_%s", key, what[i]);
-	printf("  %-26s %14lld packets %16lld bytes %10lld dropped\n", name, number(s, k[0]), number(s, k[1]), number(s, k[2]));
+	printf("  %-26s %14lld packets %16lld bytes %10lld dropped\n", name, number(s, k[0]), number(s, k[1]),
+	       number(s, k[2]));
 }
 
 static void print_stats(const json_t *s)
@@ -370,9 +377,9 @@ static void print_stats(const json_t *s)
 	json_object_foreach(json_object_get(s, "lanes"), name, lane) {
 		printf("  lane %-4s %lld packets, %lld bytes, %lld dropped, %lld waits for buffers; source: %lld doorbells, %lld "
 		       "interrupts; sink: %lld doorbells, %lld interrupts\n",
-		       name, number(lane, "packets"), number(lane, "bytes"), number(lane, "dropped"), number(lane, "no_buffer"),
-		       number(lane, "source_doorbells"), number(lane, "source_interrupts"), number(lane, "sink_doorbells"),
-		       number(lane, "sink_interrupts"));
+		       name, number(lane, "packets"), number(lane, "bytes"), number(lane, "dropped"),
+		       number(lane, "no_buffer"), number(lane, "source_doorbells"), number(lane, "source_interrupts"),
+		       number(lane, "sink_doorbells"), number(lane, "sink_interrupts"));
 	}
 }
 
@@ -458,7 +465,8 @@ int main(int argc, char **argv)
 	} else if (!strcmp(c.command, "reset")) {
 		per_port(&c, "/vhost_pci/reset_stats", print_reset);
 	} else {
-		fprintf(stderr, "vhpctl: unknown command %s: want list, status, stats or reset (vhpctl --help)\n", c.command);
+		fprintf(stderr, "vhpctl: unknown command %s: want list, status, stats or reset (vhpctl --help)\n",
+			c.command);
 		return 64;
 	}
 	if (fflush(stdout)) {

@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <rte_dev.h>
@@ -66,9 +67,11 @@ static const struct argp_option options[] = {
 	{ "iface", 'i', "PATH", 0, "vhost-user socket of the next port of the card: 0, 1, ...", 0 },
 	{ "port", 'n', "N", 0, "the next --iface is port N of the card", 0 },
 	{ .doc = "Settings of the port of the last --iface; before the first --iface: of every port" },
-	{ "client", OPT_CLIENT, NULL, 0, "connect to the socket, and again whenever it is lost, instead of listening", 0 },
+	{ "client", OPT_CLIENT, NULL, 0, "connect to the socket, and again whenever it is lost, instead of listening",
+	  0 },
 	{ "uuid", OPT_UUID, "UUID", 0, "shown to the vhost-pci driver as the peer's (default: zeros)", 0 },
-	{ "mac", OPT_MAC, "MAC", 0, "MAC address of the vhost-pci-net device (default: a local one made of the port)", 0 },
+	{ "mac", OPT_MAC, "MAC", 0, "MAC address of the vhost-pci-net device (default: a local one made of the port)",
+	  0 },
 	{ "vhost-pci-id", OPT_ID, "N", 0, "id in the control messages (default: 0)", 0 },
 	{ "queues", OPT_QUEUES, "N", 0, "queue pairs (default: all that the card has)", 0 },
 	{ "pv-interrupt", OPT_PV, NULL, 0, "offer VIRTIO_F_PV_INTERRUPT: the driver may interrupt the peer itself", 0 },
@@ -129,7 +132,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case 'p':
 		/* DPDK's name of the device has the domain. */
-		snprintf(c->pci_name, sizeof(c->pci_name), "%s%s", strchr(arg, ':') == strrchr(arg, ':') ? "0000:" : "", arg);
+		snprintf(c->pci_name, sizeof(c->pci_name), "%s%s", strchr(arg, ':') == strrchr(arg, ':') ? "0000:" : "",
+			 arg);
 		c->pci = c->pci_name;
 		break;
 	case 'n':
@@ -358,7 +362,8 @@ static void remove_stale_dirs(void)
 	while (d && (e = readdir(d)) != NULL) {
 		int pid = 0, end = 0;
 
-		if (sscanf(e->d_name, PROGRAM ".%d%n", &pid, &end) != 1 || e->d_name[end] || pid <= 0 || pid == getpid())
+		if (sscanf(e->d_name, PROGRAM ".%d%n", &pid, &end) != 1 || e->d_name[end] || pid <= 0 ||
+		    pid == getpid())
 			continue;
 		snprintf(dir, sizeof(dir), "%s/%s", base, e->d_name);
 		if (kill(pid, 0) && errno == ESRCH)
@@ -443,18 +448,24 @@ static void die(const char *fmt, ...)
 static void *signal_thread(void *arg)
 {
 	sigset_t *set = arg;
+	time_t first = 0;
 	int sig;
 
-	for (bool first = true;; first = false) {
+	for (;;) {
+		struct timespec now;
+
 		if (sigwait(set, &sig))
 			continue;
 		if (!atomic_load(&serving))
 			leave(EXIT_SUCCESS); /* the card may take its time to answer */
-		if (!first) {
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (first == 0) {
+			first = now.tv_sec + 1;
+			sem_post(&stop);
+		} else if (now.tv_sec > first + 1) { /* shells and timeout(1) like to signal twice */
 			fprintf(stderr, PROGRAM ": signalled again, ending at once\n");
 			leave(EXIT_FAILURE);
 		}
-		sem_post(&stop);
 	}
 	return NULL;
 }

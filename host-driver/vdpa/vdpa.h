@@ -43,9 +43,8 @@ struct vdpa_port;
 extern int vdpa_logtype;
 #define RTE_LOGTYPE_VHOST_PCI vdpa_logtype
 /* "name: text"; the subject comes first, so that lines of several ports can be told apart. */
-#define CARD_LOG(card, level, fmt, ...)                                                                                \
-	RTE_LOG(level, VHOST_PCI, "%s: " fmt "\n", (card)->name, ##__VA_ARGS__)
-#define PORT_LOG(port, level, fmt, ...)                                                                                \
+#define CARD_LOG(card, level, fmt, ...) RTE_LOG(level, VHOST_PCI, "%s: " fmt "\n", (card)->name, ##__VA_ARGS__)
+#define PORT_LOG(port, level, fmt, ...) \
 	RTE_LOG(level, VHOST_PCI, "%s port %u: " fmt "\n", (port)->card->name, (port)->index, ##__VA_ARGS__)
 
 /* ------------------------------------------------------------------------------------------------------- card */
@@ -56,7 +55,7 @@ struct vdpa_range {
 
 struct vdpa_card {
 	char name[160];
-	const char *socket;	   /**< vfio-user socket, NULL for a PCI function */
+	const char *socket;	    /**< vfio-user socket, NULL for a PCI function */
 	struct rte_pci_device *pci; /**< or NULL */
 	struct vdpa_args args;
 	struct rte_device *rte_dev;
@@ -99,11 +98,12 @@ void vdpa_card_close(struct vdpa_card *card);
  * @return 0; -EIO: the card refused it (logged with the reason); -ENODEV: the card is gone (logged once elsewhere);
  *         -ETIMEDOUT (logged).
  */
-int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len, void *reply,
-		   size_t reply_len);
+int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
+		   void *reply, size_t reply_len);
 
 /** Let the card reach a region at an IOVA that no other port uses: the guest-physical address where possible. */
-int vdpa_card_map(struct vdpa_card *card, uint64_t gpa, uint64_t size, int fd, uint64_t offset, void *va, uint64_t *iova);
+int vdpa_card_map(struct vdpa_card *card, uint64_t gpa, uint64_t size, int fd, uint64_t offset, void *va,
+		  uint64_t *iova);
 void vdpa_card_unmap(struct vdpa_card *card, uint64_t iova, uint64_t size);
 int vdpa_card_set_call(struct vdpa_card *card, unsigned int port, unsigned int vring, int fd);
 void vdpa_card_doorbell(struct vdpa_card *card, unsigned int port, unsigned int vring);
@@ -114,12 +114,12 @@ int vdpa_card_doorbell_page(struct vdpa_card *card, unsigned int port, unsigned 
 
 /** Where the driver stands; the card's own state is vhp_port_state. */
 enum vdpa_port_phase {
-	VDPA_IDLE,	      /**< no front end */
-	VDPA_NEGOTIATING,     /**< a front end is connected, its rings are not ready */
-	VDPA_UP,	      /**< the card serves the front end */
+	VDPA_IDLE,	       /**< no front end */
+	VDPA_NEGOTIATING,      /**< a front end is connected, its rings are not ready */
+	VDPA_UP,	       /**< the card serves the front end */
 	VDPA_CLOSED_BY_DRIVER, /**< the vhost-pci-net driver asked to disconnect */
-	VDPA_REFUSED,	      /**< see port.why: the front end is connected but cannot be served */
-	VDPA_CARD_LOST,	      /**< the front end is connected, the card is gone */
+	VDPA_REFUSED,	       /**< see port.why: the front end is connected but cannot be served */
+	VDPA_CARD_LOST,	       /**< the front end is connected, the card is gone */
 };
 
 struct vdpa_region {
@@ -130,10 +130,10 @@ struct vdpa_region {
 };
 
 struct vdpa_vring {
-	bool ready;	/**< rte_vhost: enabled, mapped, has kick and call */
-	bool live;	/**< the card has it */
-	int call_fd;	/**< rte_vhost's; -1 none */
-	int kick_fd;	/**< our duplicate; -1 none */
+	bool ready;  /**< rte_vhost: enabled, mapped, has kick and call */
+	bool live;   /**< the card has it */
+	int call_fd; /**< rte_vhost's; -1 none */
+	int kick_fd; /**< our duplicate; -1 none */
 	uint16_t num;
 	uint64_t desc, avail, used; /**< guest-physical */
 	const struct vring_used *used_hva;
@@ -164,15 +164,15 @@ struct vdpa_port {
 
 	pthread_mutex_t lock; /**< everything below */
 	enum vdpa_port_phase phase;
-	char why[160];	     /**< VDPA_REFUSED: the reason */
-	int vid;	     /**< -1 none */
-	bool configured;     /**< between dev_conf and dev_close */
-	bool started;	     /**< the card has been given the port */
+	char why[160];	      /**< VDPA_REFUSED: the reason */
+	int vid;	      /**< -1 none */
+	bool configured;      /**< between dev_conf and dev_close */
+	bool started;	      /**< the card has been given the port */
 	unsigned int request; /**< vhost-user request in work, 0 none */
-	bool lockless;	     /**< rte_vhost counts the device as configured: see op_dev_conf */
-	bool memory_valid;   /**< the last SET_MEM_TABLE went well */
-	uint64_t features;   /**< negotiated, vhost-user numbers */
-	uint64_t withheld; /**< features that the vhost-pci-net driver did not accept: the card does not get them */
+	bool lockless;	      /**< rte_vhost counts the device as configured: see op_dev_conf */
+	bool memory_valid;    /**< the last SET_MEM_TABLE went well */
+	uint64_t features;    /**< negotiated, vhost-user numbers */
+	uint64_t withheld;    /**< features that the vhost-pci-net driver did not accept: the card does not get them */
 	/** `withheld` when the front end connected: what it is offered may not change while it is there. */
 	_Atomic uint64_t not_offered;
 	unsigned int num_regions;
@@ -193,7 +193,7 @@ struct vdpa_port {
 int vdpa_port_configure(struct vdpa_port *port);
 
 /* Called with port.lock held. */
-int vdpa_port_up(struct vdpa_port *port);   /**< regions and ready vrings -> running; on failure nothing is left */
+int vdpa_port_up(struct vdpa_port *port);    /**< regions and ready vrings -> running; on failure nothing is left */
 void vdpa_port_down(struct vdpa_port *port); /**< quiesced, final indices with rte_vhost, nothing mapped; idempotent */
 int vdpa_port_vring_on(struct vdpa_port *port, unsigned int vring);
 void vdpa_port_vring_off(struct vdpa_port *port, unsigned int vring);

@@ -69,7 +69,7 @@ static int take_path(const struct parser *p, char out[VDPA_IFACE_LEN])
 /* 8-4-4-4-12 hex digits; the first 16 of them are the high half. */
 static int take_uuid(const struct parser *p, uint64_t *hi, uint64_t *lo)
 {
-	uint64_t half[2] = {0, 0};
+	uint64_t half[2] = { 0, 0 };
 	unsigned int digits = 0;
 	const char *c;
 
@@ -82,7 +82,7 @@ static int take_uuid(const struct parser *p, uint64_t *hi, uint64_t *lo)
 		if (dash)
 			continue;
 		half[digits / 16] = half[digits / 16] << 4 |
-				    (uint64_t)(isdigit((unsigned char)*c) ? *c - '0' : (*c | 0x20) - 'a' + 10);
+			(uint64_t)(isdigit((unsigned char)*c) ? *c - '0' : (*c | 0x20) - 'a' + 10);
 		digits++;
 	}
 	if (*c || digits != 32)
@@ -108,17 +108,29 @@ static int take_mac(const struct parser *p, uint8_t mac[6])
 }
 
 /* Per-port settings; a shared one may be given once for every port. */
-enum key { K_IFACE, K_CLIENT, K_QUEUES, K_UUID, K_MAC, K_ID, K_PV, K_GSI, K_MTU, K_TIMEOUT, K_COUNT };
+enum key {
+	K_IFACE,
+	K_CLIENT,
+	K_QUEUES,
+	K_UUID,
+	K_MAC,
+	K_ID,
+	K_PV,
+	K_GSI,
+	K_MTU,
+	K_TIMEOUT,
+	K_COUNT
+};
 
 static const struct {
 	const char *name;
 	bool shared;
 } keys[K_COUNT] = {
-	[K_IFACE] = {"iface", false}, [K_CLIENT] = {"client", true},
-	[K_QUEUES] = {"queues", true}, [K_UUID] = {"uuid", false},
-	[K_MAC] = {"mac", false}, [K_ID] = {"vhost_pci_id", false},
-	[K_PV] = {"pv_interrupt", true}, [K_GSI] = {"gsi", false},
-	[K_MTU] = {"mtu", true}, [K_TIMEOUT] = {"connect_timeout", true},
+	[K_IFACE] = { "iface", false },	   [K_CLIENT] = { "client", true },
+	[K_QUEUES] = { "queues", true },   [K_UUID] = { "uuid", false },
+	[K_MAC] = { "mac", false },	   [K_ID] = { "vhost_pci_id", false },
+	[K_PV] = { "pv_interrupt", true }, [K_GSI] = { "gsi", false },
+	[K_MTU] = { "mtu", true },	   [K_TIMEOUT] = { "connect_timeout", true },
 };
 
 static int set_port(const struct parser *p, enum key key, struct vdpa_port_args *port)
@@ -186,7 +198,7 @@ static int find_key(const char *text, enum key *key, int *port)
 /* Apply one list of settings: numbered = false first, so that a numbered setting overrides a shared one. */
 static int apply(struct parser *p, const struct rte_kvargs *kv, unsigned int base, bool numbered)
 {
-	bool seen[K_COUNT][VDPA_MAX_PORTS] = {0};
+	bool seen[K_COUNT][VDPA_MAX_PORTS] = { 0 };
 
 	for (unsigned int i = 0; i < kv->count; i++) {
 		enum key key;
@@ -272,7 +284,8 @@ static int parse(struct parser *p, const struct rte_kvargs *kv, bool need_socket
 	for (unsigned int n = 0; n < VDPA_MAX_PORTS; n++) {
 		struct vdpa_port_args *port = &args->port[n];
 
-		if (!port->used && (port->has_mac || port->has_gsi || port->uuid_hi || port->uuid_lo || port->vhost_pci_id))
+		if (!port->used &&
+		    (port->has_mac || port->has_gsi || port->uuid_hi || port->uuid_lo || port->vhost_pci_id))
 			return fail(p, "there are settings for port %u, but no iface%u=", n, n);
 		for (unsigned int m = 0; m < n; m++) {
 			if (port->used && port->iface[0] && !strcmp(port->iface, args->port[m].iface))
@@ -284,7 +297,7 @@ static int parse(struct parser *p, const struct rte_kvargs *kv, bool need_socket
 
 int vdpa_args_parse(const char *text, bool need_socket, struct vdpa_args *args, char *err, size_t errlen)
 {
-	struct parser p = {.args = args, .err = err, .errlen = errlen};
+	struct parser p = { .args = args, .err = err, .errlen = errlen };
 	struct rte_kvargs *kv;
 	int rc;
 

@@ -14,8 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VDPA_MAX_PORTS 8u    /**< doorbell and MSI-X layout of function 0 leave no room for more */
-#define VDPA_IFACE_LEN 108u  /**< sun_path */
+#define VDPA_MAX_PORTS 8u   /**< doorbell and MSI-X layout of function 0 leave no room for more */
+#define VDPA_IFACE_LEN 108u /**< sun_path */
 
 /** What management says about one port. */
 struct vdpa_port_args {
@@ -50,8 +50,8 @@ struct vdpa_args {
 int vdpa_args_parse(const char *text, bool need_socket, struct vdpa_args *args, char *err, size_t errlen);
 
 /** The keys, as RTE_PMD_REGISTER_PARAM_STRING wants them. */
-#define VDPA_ARGS_HELP                                                                                                 \
-	"socket=<path> port=<0..7> iface[N]=<path> client[N]=<0|1> queues[N]=<pairs> uuid[N]=<uuid> mac[N]=<mac> "      \
+#define VDPA_ARGS_HELP                                                                                             \
+	"socket=<path> port=<0..7> iface[N]=<path> client[N]=<0|1> queues[N]=<pairs> uuid[N]=<uuid> mac[N]=<mac> " \
 	"vhost_pci_id[N]=<id> pv_interrupt[N]=<0|1> gsi[N]=<first> mtu[N]=<68..65535> connect_timeout[N]=<ms>"
 
 #endif

@@ -34,8 +34,8 @@ static int quiet_card(struct vdpa_card *card, struct vhp_mbox *mbox, char *err, 
 		int rc, tries = 100;
 
 		do {
-			rc = vhp_mbox_call(mbox, VHP_OP_PORT_STOP, (uint16_t)port, &stop, sizeof(stop), &bases, sizeof(bases),
-					   CALL_TIMEOUT_MS(card));
+			rc = vhp_mbox_call(mbox, VHP_OP_PORT_STOP, (uint16_t)port, &stop, sizeof(stop), &bases,
+					   sizeof(bases), CALL_TIMEOUT_MS(card));
 		} while (rc == -EBUSY && --tries && !usleep(50000));
 		if (rc && rc != VHP_ST_TIMEOUT) {
 			snprintf(err, errlen, "cannot stop port %u of the card: %s", port, vhp_mbox_strstatus(rc));
@@ -72,10 +72,11 @@ static int read_card(struct vdpa_card *card, struct vhp_mbox *mbox, char *err, s
 	if (card->num_ports == 0 || card->num_ports > VDPA_MAX_PORTS || card->pairs == 0 ||
 	    card->pairs > VHP_MBOX_MAX_VRINGS / 2 || card->max_regions == 0 ||
 	    info->num_msix < VHP_PEER_VECTOR(card->num_ports - 1, 2 * card->pairs - 1) + 1) {
-		snprintf(err, errlen,
-			 "the card says it has %u ports, %u queue pairs, %u regions and %u interrupt vectors: this driver "
-			 "cannot work with that",
-			 card->num_ports, card->pairs, card->max_regions, info->num_msix);
+		snprintf(
+			err, errlen,
+			"the card says it has %u ports, %u queue pairs, %u regions and %u interrupt vectors: this driver "
+			"cannot work with that",
+			card->num_ports, card->pairs, card->max_regions, info->num_msix);
 		return -EPROTO;
 	}
 	return 0;
@@ -88,8 +89,8 @@ static int attach(struct vdpa_card *card, char *err, size_t errlen)
 	struct vhp_dev *dev = NULL;
 	int rc;
 
-	rc = card->socket ? vhp_dev_open_socket(card->socket, &dev, err, errlen) :
-			    vhp_dev_open_pci(card->pci, true, &dev, err, errlen);
+	rc = card->socket ? vhp_dev_open_socket(card->socket, &dev, err, errlen)
+			  : vhp_dev_open_pci(card->pci, true, &dev, err, errlen);
 	if (rc)
 		return rc;
 	rc = vhp_mbox_open(mbox, dev, BOOT_TIMEOUT_MS(card), err, errlen);
@@ -160,8 +161,8 @@ static const char *op_name(enum vhp_mbox_op op)
 	return op < RTE_DIM(names) && names[op] ? names[op] : "?";
 }
 
-int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len, void *reply,
-		   size_t reply_len)
+int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
+		   void *reply, size_t reply_len)
 {
 	unsigned int timeout = CALL_TIMEOUT_MS(card);
 	uint16_t detail;
@@ -256,7 +257,8 @@ static int map_at(struct vdpa_card *card, struct vhp_dev *dev, uint64_t iova, ui
  * guest-physical address for whoever comes first; a range that is taken, or that the IOMMU cannot express, goes to the
  * first free place above 4 GiB. The card's region table translates.
  */
-int vdpa_card_map(struct vdpa_card *card, uint64_t gpa, uint64_t size, int fd, uint64_t offset, void *va, uint64_t *iova)
+int vdpa_card_map(struct vdpa_card *card, uint64_t gpa, uint64_t size, int fd, uint64_t offset, void *va,
+		  uint64_t *iova)
 {
 	struct vhp_dev *dev = use_dev(card);
 	uint64_t at = gpa, end;
@@ -388,7 +390,11 @@ static void card_back(struct vdpa_card *card)
 	}
 }
 
-enum source { SRC_STOP, SRC_EVENT, SRC_WATCH };
+enum source {
+	SRC_STOP,
+	SRC_EVENT,
+	SRC_WATCH
+};
 
 static int watch(int epoll_fd, int fd, uint32_t events, enum source source)
 {
@@ -467,8 +473,8 @@ int vdpa_card_open(struct vdpa_card *card, char *err, size_t errlen)
 			goto fail;
 		}
 		if (card->args.port[i].used && card->args.port[i].pairs > card->pairs) {
-			snprintf(err, errlen, "queues=%u: the card has %u queue pairs per port", card->args.port[i].pairs,
-				 card->pairs);
+			snprintf(err, errlen, "queues=%u: the card has %u queue pairs per port",
+				 card->args.port[i].pairs, card->pairs);
 			rc = -EINVAL;
 			goto fail;
 		}

@@ -66,7 +66,8 @@ static const char *const device_bits[64] = {
 };
 
 static const char *const status_bits[64] = {
-	[0] = "ACKNOWLEDGE", [1] = "DRIVER", [2] = "DRIVER_OK", [3] = "FEATURES_OK", [6] = "NEEDS_RESET", [7] = "FAILED",
+	[0] = "ACKNOWLEDGE", [1] = "DRIVER",	  [2] = "DRIVER_OK",
+	[3] = "FEATURES_OK", [6] = "NEEDS_RESET", [7] = "FAILED",
 };
 
 const char *vdpa_bit_name(enum vdpa_bits set, unsigned int bit)
@@ -97,15 +98,15 @@ void vdpa_feature_names(uint64_t bits, enum vdpa_bits set, char *text, size_t le
 
 		if (!(bits & BIT(bit)))
 			continue;
-		n = name ? snprintf(text + used, len - used, "%s%s", used ? ", " : "", name) :
-			   snprintf(text + used, len - used, "%sbit %u", used ? ", " : "", bit);
+		n = name ? snprintf(text + used, len - used, "%s%s", used ? ", " : "", name)
+			 : snprintf(text + used, len - used, "%sbit %u", used ? ", " : "", bit);
 		used += (size_t)n;
 	}
 }
 
-#define SAME_BITS                                                                                                      \
-	(BIT(VHOST_PCI_PEER_F_GUEST_TSO4) | BIT(VHOST_PCI_PEER_F_GUEST_TSO6) | BIT(VHOST_PCI_PEER_F_GUEST_ECN) |       \
-	 BIT(VHOST_PCI_PEER_F_GUEST_UFO) | BIT(VHOST_PCI_PEER_F_HOST_TSO4) | BIT(VHOST_PCI_PEER_F_HOST_TSO6) |         \
+#define SAME_BITS                                                                                                \
+	(BIT(VHOST_PCI_PEER_F_GUEST_TSO4) | BIT(VHOST_PCI_PEER_F_GUEST_TSO6) | BIT(VHOST_PCI_PEER_F_GUEST_ECN) | \
+	 BIT(VHOST_PCI_PEER_F_GUEST_UFO) | BIT(VHOST_PCI_PEER_F_HOST_TSO4) | BIT(VHOST_PCI_PEER_F_HOST_TSO6) |   \
 	 BIT(VHOST_PCI_PEER_F_HOST_ECN) | BIT(VHOST_PCI_PEER_F_HOST_UFO) | BIT(VHOST_PCI_PEER_F_MRG_RXBUF))
 
 uint64_t vdpa_peer_bits(uint64_t features)

@@ -23,14 +23,13 @@
  * packets, and its driver cannot say that it does. No VHOST_F_LOG_ALL: QEMU then refuses to migrate, and says so.
  * STATUS, CTRL_VQ and MAC are QEMU's own business, a vhost-user back end has no part in them.
  */
-#define FEATURES                                                                                                       \
-	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) |                    \
+#define FEATURES                                                                                    \
+	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
 	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MTU) | BIT(VHOST_USER_F_PROTOCOL_FEATURES))
-#define PROTOCOL_FEATURES                                                                                              \
-	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_NET_MTU) |    \
+#define PROTOCOL_FEATURES                                                                                            \
+	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | \
 	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
-#define NOTIFIER_FEATURES                                                                                              \
-	(BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER))
+#define NOTIFIER_FEATURES (BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER))
 
 /* Requests of the vhost-user protocol that matter here. */
 #define VHOST_USER_SET_MEM_TABLE 5u
@@ -60,8 +59,7 @@ static int op_get_features(struct rte_vdpa_device *vdpa, uint64_t *features)
 
 	if (!port)
 		return -ENODEV;
-	*features = (FEATURES | (pairs_of(port) > 1 ? BIT(VIRTIO_NET_F_MQ) : 0)) &
-		    ~atomic_load(&port->not_offered);
+	*features = (FEATURES | (pairs_of(port) > 1 ? BIT(VIRTIO_NET_F_MQ) : 0)) & ~atomic_load(&port->not_offered);
 	return 0;
 }
 
@@ -156,7 +154,8 @@ static int configure(struct vdpa_port *port)
 		return rc;
 	rc = atomic_load(&port->card->lost) ? -ENODEV : vdpa_port_up(port);
 	if (rc == -ENODEV && port->card->socket) {
-		PORT_LOG(port, WARNING, "a front end is ready, but the card is gone: it is served when the card is back");
+		PORT_LOG(port, WARNING,
+			 "a front end is ready, but the card is gone: it is served when the card is back");
 		port->phase = VDPA_CARD_LOST;
 		rc = 0;
 	}
@@ -173,11 +172,13 @@ static void greet(struct vdpa_port *port)
 		vdpa_notifier_start(port);
 	}
 	if (!rte_vhost_get_mtu(port->vid, &mtu) && mtu > ours)
-		PORT_LOG(port, WARNING, "the front end's MTU is %u, but mtu=%u here: larger packets may be dropped", mtu, ours);
+		PORT_LOG(port, WARNING, "the front end's MTU is %u, but mtu=%u here: larger packets may be dropped",
+			 mtu, ours);
 	rte_vhost_get_negotiated_protocol_features(port->vid, &protocol);
 	port->lockless = protocol & BIT(VHOST_USER_PROTOCOL_F_STATUS);
 	if (!port->lockless)
-		PORT_LOG(port, INFO, "an old front end: when rte_vhost says \"failed to configure vDPA device\", it did not fail");
+		PORT_LOG(port, INFO,
+			 "an old front end: when rte_vhost says \"failed to configure vDPA device\", it did not fail");
 }
 
 /*
@@ -454,10 +455,11 @@ static bool admit(struct vdpa_port *port, const struct message *msg)
 	port->request = msg->request;
 	if (port->configured && ((memory && !same_memory(port, msg)) || msg->request == VHOST_USER_SET_VRING_KICK)) {
 		if (port->lockless) {
-			PORT_LOG(port, WARNING,
-				 "the front end changes its %s while it runs, which DPDK 24.11 cannot do: disconnecting, it may "
-				 "connect again",
-				 memory ? "memory" : "vrings");
+			PORT_LOG(
+				port, WARNING,
+				"the front end changes its %s while it runs, which DPDK 24.11 cannot do: disconnecting, it may "
+				"connect again",
+				memory ? "memory" : "vrings");
 			return false;
 		}
 		if (memory)
@@ -511,7 +513,8 @@ static int on_new_connection(int vid)
 		atomic_fetch_add(&port->fe_refused, 1);
 	pthread_mutex_unlock(&port->lock);
 	if (!ours) {
-		PORT_LOG(port, ERR, "%s: a second front end is refused while the first is connected", port->args->iface);
+		PORT_LOG(port, ERR, "%s: a second front end is refused while the first is connected",
+			 port->args->iface);
 		return -1;
 	}
 	PORT_LOG(port, INFO, "%s: a front end connects", port->args->iface);
@@ -573,7 +576,8 @@ int vdpa_port_register(struct vdpa_port *port)
 
 	port->vdpa = rte_vdpa_register_device(&port->rte_dev, &ops);
 	if (!port->vdpa) {
-		PORT_LOG(port, ERR, "rte_vhost does not take the vDPA device %s (is there one of that name?)", port->name);
+		PORT_LOG(port, ERR, "rte_vhost does not take the vDPA device %s (is there one of that name?)",
+			 port->name);
 		return -EEXIST;
 	}
 	if (!path[0])

@@ -21,8 +21,8 @@
  * or buffers of its own accord. Without any other one the front end has to negotiate anew, which vhost-user does not let
  * a back end ask for.
  */
-#define DROPPABLE                                                                                                      \
-	(BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) |                   \
+#define DROPPABLE                                                                                    \
+	(BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
 	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO))
 
 /* ------------------------------------------------------------------------------------------------ configuration */
@@ -89,10 +89,11 @@ int vdpa_port_memory_load(struct vdpa_port *port)
 			.fd = m->fd,
 			.offset = m->host_user_addr - (uint64_t)(uintptr_t)m->mmap_addr,
 		};
-		if (r->size == 0 || (r->gpa | r->size | r->offset) % VDPA_PAGE_SIZE || r->gpa + (r->size - 1) < r->gpa) {
+		if (r->size == 0 || (r->gpa | r->size | r->offset) % VDPA_PAGE_SIZE ||
+		    r->gpa + (r->size - 1) < r->gpa) {
 			vdpa_port_refuse(port,
-					 "memory region %u (guest-physical 0x%" PRIx64 ", size 0x%" PRIx64 ", offset 0x%" PRIx64
-					 ") is not made of whole pages",
+					 "memory region %u (guest-physical 0x%" PRIx64 ", size 0x%" PRIx64
+					 ", offset 0x%" PRIx64 ") is not made of whole pages",
 					 i, r->gpa, r->size, r->offset);
 			rc = -EINVAL;
 		}
@@ -100,8 +101,8 @@ int vdpa_port_memory_load(struct vdpa_port *port)
 			const struct vdpa_region *o = &port->regions[k];
 
 			if (r->gpa <= o->gpa + (o->size - 1) && o->gpa <= r->gpa + (r->size - 1)) {
-				vdpa_port_refuse(port, "memory regions %u and %u overlap at guest-physical 0x%" PRIx64, k, i,
-						 RTE_MAX(r->gpa, o->gpa));
+				vdpa_port_refuse(port, "memory regions %u and %u overlap at guest-physical 0x%" PRIx64,
+						 k, i, RTE_MAX(r->gpa, o->gpa));
 				rc = -EINVAL;
 			}
 		}
@@ -139,8 +140,8 @@ int vdpa_port_vring_load(struct vdpa_port *port, unsigned int index)
 		return -EINVAL;
 	n = v.size;
 	if (n < 2 || n > port->card->max_queue_size || (n & (n - 1))) {
-		vdpa_port_refuse(port, "vring %u has %u entries; the card takes powers of two from 2 to %u", index, v.size,
-				 port->card->max_queue_size);
+		vdpa_port_refuse(port, "vring %u has %u entries; the card takes powers of two from 2 to %u", index,
+				 v.size, port->card->max_queue_size);
 		return -EINVAL;
 	}
 	/* With room for used_event and avail_event behind the rings. */
@@ -194,7 +195,8 @@ int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 		return rc;
 	}
 	q->live = true;
-	PORT_LOG(port, DEBUG, "vring %u on: %u entries, desc 0x%" PRIx64 " avail 0x%" PRIx64 " used 0x%" PRIx64 ", index %u/%u",
+	PORT_LOG(port, DEBUG,
+		 "vring %u on: %u entries, desc 0x%" PRIx64 " avail 0x%" PRIx64 " used 0x%" PRIx64 ", index %u/%u",
 		 index, q->num, q->desc, q->avail, q->used, req.last_avail_idx, req.last_used_idx);
 	return 0;
 }
@@ -263,15 +265,16 @@ static int map_all(struct vdpa_port *port)
 		int rc = vdpa_card_map(port->card, r->gpa, r->size, r->fd, r->offset, r->hva, &r->iova);
 
 		if (rc) {
-			vdpa_port_refuse(port, "cannot map memory region %u (guest-physical 0x%" PRIx64 ", 0x%" PRIx64
-					       " bytes) for the card: %s",
+			vdpa_port_refuse(port,
+					 "cannot map memory region %u (guest-physical 0x%" PRIx64 ", 0x%" PRIx64
+					 " bytes) for the card: %s",
 					 i, r->gpa, r->size, strerror(-rc));
 			unmap_all(port, i);
 			return rc;
 		}
 		mem.regions[i] = (struct vhp_mbox_region){ .gpa = r->gpa, .size = r->size, .iova = r->iova };
-		PORT_LOG(port, DEBUG, "region %u: guest-physical 0x%" PRIx64 " size 0x%" PRIx64 " iova 0x%" PRIx64, i, r->gpa,
-			 r->size, r->iova);
+		PORT_LOG(port, DEBUG, "region %u: guest-physical 0x%" PRIx64 " size 0x%" PRIx64 " iova 0x%" PRIx64, i,
+			 r->gpa, r->size, r->iova);
 	}
 	if (vdpa_card_call(port->card, VHP_OP_PEER_MEM, port->index, &mem, sizeof(mem), NULL, 0)) {
 		vdpa_port_refuse(port, "the card does not take its memory table");
@@ -373,10 +376,11 @@ static void restart_with_subset(struct vdpa_port *port)
 	vdpa_feature_names(dropped, VDPA_BITS_VHOST_NET, words, sizeof(words));
 	if (dropped & ~DROPPABLE) {
 		vdpa_port_down(port);
-		vdpa_port_refuse(port,
-				 "the vhost-pci-net driver refuses %s, which the front end uses; restart the front end, which "
-				 "is not offered it any more",
-				 words);
+		vdpa_port_refuse(
+			port,
+			"the vhost-pci-net driver refuses %s, which the front end uses; restart the front end, which "
+			"is not offered it any more",
+			words);
 	} else {
 		PORT_LOG(port, NOTICE, "the vhost-pci-net driver refuses %s: starting again without", words);
 	}
@@ -401,7 +405,8 @@ void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg
 		break;
 	case VHP_EVENT_CLOSE_REQUEST:
 		atomic_fetch_add(&port->close_requests, 1);
-		PORT_LOG(port, NOTICE, "the vhost-pci-net driver asks to disconnect: the front end is idle until it resets");
+		PORT_LOG(port, NOTICE,
+			 "the vhost-pci-net driver asks to disconnect: the front end is idle until it resets");
 		/* Started again the card waits: a driver that disconnected gets no connection before it has reset. */
 		vdpa_port_down(port);
 		if (port->configured && !vdpa_port_up(port))

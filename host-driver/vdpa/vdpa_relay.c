@@ -15,8 +15,8 @@
 
 #define STOP UINT32_MAX
 #define PF(bit) (1ull << (bit))
-#define NOTIFIER_PF                                                                                                    \
-	(PF(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | PF(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) |                           \
+#define NOTIFIER_PF                                                                          \
+	(PF(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | PF(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | \
 	 PF(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER))
 #define NOTIFIER_GRACE_MS 500
 

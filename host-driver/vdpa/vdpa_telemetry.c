@@ -258,7 +258,8 @@ static int status_of(struct vdpa_port *port, void *arg)
 	add_uuid(d, port->args->uuid_hi, port->args->uuid_lo);
 	add_hex(d, "vhost_pci_id", port->args->vhost_pci_id);
 	rte_tel_data_add_dict_uint(d, "pv_interrupt", port->args->pv_interrupt);
-	rte_tel_data_add_dict_string(d, "doorbells", atomic_load(&port->notifier_on) ? "mapped by the front end" : "relayed");
+	rte_tel_data_add_dict_string(d, "doorbells",
+				     atomic_load(&port->notifier_on) ? "mapped by the front end" : "relayed");
 	add_bits(d, "features", port->features, VDPA_BITS_VHOST_NET);
 	add_bits(d, "withheld_features", port->withheld, VDPA_BITS_VHOST_NET);
 	add_vrings(d, port);

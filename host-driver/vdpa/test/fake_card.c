@@ -326,7 +326,8 @@ static int handle(const struct vhp_mbox_hdr *h, const void *payload, void *out, 
 			return VHP_ST_BAD_LENGTH;
 		memcpy(&p->mem, payload, sizeof(p->mem));
 		for (uint32_t i = 0; i < p->mem.nregions; i++) {
-			if (!memmap_covers(card.map, p->mem.regions[i].iova, p->mem.regions[i].size, VFU_PERM_READ | VFU_PERM_WRITE))
+			if (!memmap_covers(card.map, p->mem.regions[i].iova, p->mem.regions[i].size,
+					   VFU_PERM_READ | VFU_PERM_WRITE))
 				violation("port %u: region %u is not mapped at its IOVA", h->port, i);
 		}
 		p->have_mem = true;
@@ -404,7 +405,7 @@ static uint32_t read_reg(uint64_t at)
 		return 1u << VHP_MGMT__VERSION__MAJOR_bp;
 	case REG(caps):
 		return card.ports | card.pairs << VHP_MGMT__CAPS__PAIRS_bp | 12u << VHP_MGMT__CAPS__QUEUE_SIZE_LOG2_bp |
-		       8u << VHP_MGMT__CAPS__MAX_REGIONS_bp;
+			8u << VHP_MGMT__CAPS__MAX_REGIONS_bp;
 	case REG(fw_status):
 		return 1u << VHP_MGMT__FW_STATUS__STATE_bp;
 	case REG(mbox):
