@@ -30,3 +30,15 @@ $(NET_OTHER): $(NET_DIR)/test/other_release.c | $(B)/tests
 TESTS             += drv-net
 TEST_DEPS_drv-net := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(NET_PMD) $(NET_OTHER)
 TEST_CMD_drv-net  := python3 $(NET_DIR)/test/port.py
+
+# The data path against a device in memory, under sanitizers.
+NET_RING := $(B)/tests/drv-net-ring
+$(NET_RING): $(NET_DIR)/test/test_ring.c $(addprefix $(NET_DIR)/,$(filter-out vpnet_probe.c,$(NET_SRCS))) $(ACCESS_LIB) \
+             $(NET_DIR)/vpnet.h $(DPDK_SDK) | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(DPDK_CFLAGS) \
+	    -I$(ACCESS_DIR) -Ifirmware/include $(filter %.c,$^) $(ACCESS_LIB) -o $@ -Wl,--as-needed -lcmocka -lrte_ethdev \
+	    -lrte_net -lrte_mempool -lrte_ring -lrte_mbuf -lrte_eal -lrte_log -lrte_kvargs $(ACCESS_LIBS)
+
+TESTS                  += drv-net-ring
+TEST_DEPS_drv-net-ring := $(NET_RING)
+TEST_CMD_drv-net-ring  := $(NET_RING)
