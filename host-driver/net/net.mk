@@ -42,3 +42,12 @@ $(NET_RING): $(NET_DIR)/test/test_ring.c $(addprefix $(NET_DIR)/,$(filter-out vp
 TESTS                  += drv-net-ring
 TEST_DEPS_drv-net-ring := $(NET_RING)
 TEST_CMD_drv-net-ring  := $(NET_RING)
+
+# rx interrupts, with a program of our own: no stock one that sleeps is packaged.
+NET_SLEEP := $(B)/tests/rx_sleep
+$(NET_SLEEP): $(NET_DIR)/test/rx_sleep.c | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) $(DPDK_CFLAGS) $< -o $@ -Wl,--as-needed -lrte_ethdev -lrte_mempool -lrte_mbuf -lrte_eal
+
+TESTS                   += drv-net-sleep
+TEST_DEPS_drv-net-sleep := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/bin/vhp-vdpad $(NET_PMD) $(NET_SLEEP)
+TEST_CMD_drv-net-sleep  := python3 $(NET_DIR)/test/sleep.py
