@@ -15,8 +15,8 @@
 //             fn_flr_pending  see vhp_flr; fn_flr_done is a pulse.
 //             idle_o   nothing is under way. The timed poll of Device Control (vhp_cfg_status) does not count: it can
 //                      only repeat what the last one found while no input changes.
-// Latency     A read request reaches RQ in 9 cycles; RC data reaches ram_wr in 6; a write command of one beat reaches RQ
-//             in 11; a 1-dword doorbell reaches rb in 4.
+// Latency     Cycles from handshake to valid when nothing waits: read request to RQ 8, RC beat to ram_wr 6, write command
+//             to RQ 12, 1-dword doorbell on CQ to rb 4.
 // Parameters  ConfigFull  see vhp_cfg_ext. It also tells where the PCI Express capability is: 0x54 when 0x90 and up are
 //                         user logic's, else 0x70 (the block's fixed place).
 // Reset       Synchronous; requests are taken 256 cycles later.

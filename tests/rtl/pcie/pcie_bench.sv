@@ -237,13 +237,11 @@ module pcie_bench #(
   bit [7:0]  rd_func;
   bit [63:0] rd_addr;
   bit [31:0] rd_len, rd_ram, rd_cookie;
-  bit        rd_got;
   always_ff @(posedge user_clk) begin
     for (int c = 0; c < int'(vhp_pkg::NumRdClients); c++) begin
       if (user_reset) rd_valid_q[c] <= 1'b0;
       else if (!rd_valid_q[c] || rd_ready[c]) begin
-        rd_got = bench_rd_req(c, rd_func, rd_addr, rd_len, rd_ram, rd_cookie);
-        rd_valid_q[c] <= rd_got;
+        rd_valid_q[c] <= bench_rd_req(c, rd_func, rd_addr, rd_len, rd_ram, rd_cookie);
         rd_req_q[c]   <= {rd_func, rd_addr, rd_len[16:0], rd_ram[16:0], rd_cookie[9:0]};
       end
     end
@@ -261,15 +259,13 @@ module pcie_bench #(
   bit [63:0]  wr_addr;
   bit [31:0]  wr_kind, wr_len, wr_ram, wr_patch;
   bit [511:0] wr_imm;
-  bit         wr_got;
   always_ff @(posedge user_clk) begin
     for (int c = 0; c < int'(vhp_pkg::NumWrClients); c++) begin
       if (user_reset) wr_valid_q[c] <= 1'b0;
       else begin
         if (wr_valid_q[c] && wr_ready[c]) bench_wr_taken(c);
         if (!wr_valid_q[c] || wr_ready[c]) begin
-          wr_got = bench_wr_req(c, wr_kind, wr_func, wr_addr, wr_len, wr_ram, wr_patch, wr_imm);
-          wr_valid_q[c] <= wr_got;
+          wr_valid_q[c] <= bench_wr_req(c, wr_kind, wr_func, wr_addr, wr_len, wr_ram, wr_patch, wr_imm);
           wr_req_q[c]   <= {wr_kind[1:0], wr_func, wr_addr, wr_len[16:0], wr_ram[16:0], wr_patch[20:0], wr_imm};
         end
         if (wr_cmpl_valid[c]) bench_wr_cmpl(c, 32'(wr_cmpl[c].status));
@@ -286,5 +282,7 @@ module pcie_bench #(
       bench_stats(stats.rd_errors, stats.wr_dropped, stats.cq_ur, stats.msix_sent, stats.msix_pended);
     end
   end
+
+  wire unused = &{1'b0, rd_len, rd_ram, rd_cookie, wr_kind, wr_len, wr_ram, wr_patch};
 
 endmodule
