@@ -153,8 +153,12 @@ static void peer_registers_any_access(void **state)
 		}
 	}
 	const struct vhost_pci_peer_block block = {
-		.peer_connection = 1, .peer_num_rx_queues = num, .peer_rx_queue_select = sel, .peer_rx_queue_gsi = gsi,
-		.peer_uuid_hi = config.uuid_hi, .peer_uuid_lo = config.uuid_lo,
+		.peer_connection = 1,
+		.peer_num_rx_queues = num,
+		.peer_rx_queue_select = sel,
+		.peer_rx_queue_gsi = gsi,
+		.peer_uuid_hi = config.uuid_hi,
+		.peer_uuid_lo = config.uuid_lo,
 	};
 
 	assert_true(g.v.peer.length >= sizeof(block));
@@ -526,7 +530,8 @@ int main(void)
 		CASE(pv_interrupt_only_by_management, "Reserved Feature Bits: PV_INTERRUPT only if management says so"),
 		CASE(version_1_required, "Reserved Feature Bits: FEATURES_OK needs VERSION_1"),
 		CASE(config_layout, "Device configuration layout"),
-		CASE(peer_registers_any_access, "Common configuration: peer block, both views, any width and alignment"),
+		CASE(peer_registers_any_access,
+		     "Common configuration: peer block, both views, any width and alignment"),
 		CASE(read_only_registers, "Common configuration: driver MUST NOT write num_rx_queues, gsi, uuid"),
 		CASE(write_1_refused, "Common configuration: driver MUST NOT write 1 to peer_connection"),
 		CASE(queue_registers, "Common configuration: queue_enable and queue_size on reset"),

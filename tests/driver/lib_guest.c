@@ -15,13 +15,13 @@
 #define GUEST_GPA 0x1000000ull
 #define GUEST_MEM (16ull << 20)
 
-#define CHECKED(call, what)                                                                     \
-	do {                                                                                    \
-		int rc_ = (call);                                                               \
-		if (rc_ < 0) {                                                                  \
-			fprintf(stderr, "port %u: %s: %s\n", g->port, what, strerror(-rc_));    \
-			exit(1);                                                                \
-		}                                                                               \
+#define CHECKED(call, what)                                                                  \
+	do {                                                                                 \
+		int rc_ = (call);                                                            \
+		if (rc_ < 0) {                                                               \
+			fprintf(stderr, "port %u: %s: %s\n", g->port, what, strerror(-rc_)); \
+			exit(1);                                                             \
+		}                                                                            \
 	} while (0)
 
 uint64_t guest_read(struct guest *g, const struct vhp_virtio_area *a, unsigned int off, unsigned int width)
@@ -156,7 +156,8 @@ static void setup_queue(struct guest *g, unsigned int q, uint16_t size)
 	wr(g, VIRTIO_PCI_COMMON_Q_AVAILHI, 4, r->avail_gpa >> 32);
 	wr(g, VIRTIO_PCI_COMMON_Q_USEDLO, 4, (uint32_t)r->used_gpa);
 	wr(g, VIRTIO_PCI_COMMON_Q_USEDHI, 4, r->used_gpa >> 32);
-	CHECKED(vhp_virtio_pci_doorbell(&g->v, (uint16_t)rd(g, VIRTIO_PCI_COMMON_Q_NOFF, 2), &g->doorbell[q]), "doorbell");
+	CHECKED(vhp_virtio_pci_doorbell(&g->v, (uint16_t)rd(g, VIRTIO_PCI_COMMON_Q_NOFF, 2), &g->doorbell[q]),
+		"doorbell");
 	wr(g, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 }
 

@@ -33,7 +33,11 @@ struct ring_desc {
 	uint32_t len;
 	uint16_t flags, next;
 };
-enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
+enum {
+	DESC_NEXT = 1,
+	DESC_WRITE = 2,
+	DESC_INDIRECT = 4
+};
 
 struct ring {
 	struct mem *mem;
