@@ -117,6 +117,8 @@ int tel_ask(const char *path, const char *command, json_t **answer)
 		rc = -errno;
 	if (!rc)
 		rc = receive(fd, buf, MAX_REPLY);
+	if (rc == -EPIPE || rc == -ECONNRESET)
+		rc = -EPROTO;
 	if (!rc) {
 		reply = json_loads(buf, 0, NULL);
 		if (!json_is_object(reply) || json_object_size(reply) != 1)

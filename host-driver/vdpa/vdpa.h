@@ -216,7 +216,22 @@ void vdpa_relay_remove(struct vdpa_port *port, unsigned int vring);
 void vdpa_notifier_start(struct vdpa_port *port);
 void vdpa_notifier_stop(struct vdpa_port *port);
 
-/* vdpa_ops.c */
+/* vdpa_ops.c: what rte_vhost calls. */
+extern struct rte_vdpa_dev_ops vdpa_ops;
+unsigned int vdpa_port_pairs(const struct vdpa_port *port); /**< queue pairs that front ends may use */
+/** The port of a connection, locked; NULL if it has none, or another front end has it. The caller unlocks. */
+struct vdpa_port *vdpa_port_lock(int vid);
+/** port.lock held. @return false: another front end has the port */
+bool vdpa_port_bind(struct vdpa_port *port, int vid);
+/** port.lock held: as dev_close. */
+void vdpa_port_close(struct vdpa_port *port);
+
+/* vdpa_socket.c */
+#define VHOST_USER_SET_MEM_TABLE 5u
+#define VHOST_USER_SET_VRING_KICK 12u
+#define VHOST_USER_SET_VRING_CALL 13u
+/** See the messages of a connection before rte_vhost handles them. */
+int vdpa_watch_messages(int vid);
 int vdpa_port_register(struct vdpa_port *port);
 void vdpa_port_unregister(struct vdpa_port *port);
 

@@ -4,7 +4,8 @@
 
 VDPA_DIR  := $(HOST_DIR)/vdpa
 VDPA_OBJ  := $(B)/obj/vdpa
-VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_names.c vdpa_ops.c vdpa_port.c vdpa_probe.c vdpa_relay.c vdpa_telemetry.c
+VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_names.c vdpa_ops.c vdpa_port.c vdpa_probe.c vdpa_relay.c \
+             vdpa_socket.c vdpa_telemetry.c
 VDPA_LIB  := $(B)/lib/librte_vdpa_vhost_pci.so
 VDPA_LIBS := -Wl,--as-needed -lrte_vhost -lrte_bus_pci -lrte_bus_vdev -lrte_kvargs -lrte_telemetry -lrte_eal -lrte_log
 
@@ -29,3 +30,15 @@ $(FAKE_CARD): $(VDPA_DIR)/test/fake_card.c sim/vfio_user.c sim/memmap.c sim/vfio
 TESTS             += drv-vdpa
 TEST_DEPS_drv-vdpa = $(FAKE_CARD) $(VDPA_LIB) $(VDPAD) $(VHPCTL)
 TEST_CMD_drv-vdpa  = python3 $(VDPA_DIR)/test/test_vdpa.py $(B)
+
+VDPA_ARGS_TEST := $(B)/tests/drv-vdpa-args
+$(VDPA_ARGS_TEST): $(VDPA_DIR)/test/test_args.c $(VDPA_DIR)/vdpa_args.c $(VDPA_DIR)/vdpa_names.c $(VDPA_DIR)/vdpa_args.h \
+                   $(VDPA_DIR)/vdpa_names.h | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(DPDK_CFLAGS) -I$(VDPA_DIR) \
+	    -Ifirmware/include $(filter %.c,$^) -o $@ -lcmocka -lrte_kvargs
+
+TESTS                  += drv-vdpa-args drv-vdpa-cli
+TEST_DEPS_drv-vdpa-args = $(VDPA_ARGS_TEST)
+TEST_CMD_drv-vdpa-args  = $(VDPA_ARGS_TEST)
+TEST_DEPS_drv-vdpa-cli  = $(VDPA_LIB) $(VDPAD) $(VHPCTL)
+TEST_CMD_drv-vdpa-cli   = python3 $(VDPA_DIR)/test/test_cli.py $(B)

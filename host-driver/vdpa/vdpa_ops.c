@@ -6,9 +6,6 @@
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <linux/virtio_config.h>
@@ -31,12 +28,7 @@
 	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
 #define NOTIFIER_FEATURES (BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER))
 
-/* Requests of the vhost-user protocol that matter here. */
-#define VHOST_USER_SET_MEM_TABLE 5u
-#define VHOST_USER_SET_VRING_KICK 12u
-#define VHOST_USER_SET_VRING_CALL 13u
-
-static unsigned int pairs_of(const struct vdpa_port *port)
+unsigned int vdpa_port_pairs(const struct vdpa_port *port)
 {
 	return port->args->pairs ? port->args->pairs : port->card->pairs;
 }
@@ -49,7 +41,7 @@ static int op_get_queue_num(struct rte_vdpa_device *vdpa, uint32_t *num)
 
 	if (!port)
 		return -ENODEV;
-	*num = pairs_of(port);
+	*num = vdpa_port_pairs(port);
 	return 0;
 }
 
@@ -59,7 +51,8 @@ static int op_get_features(struct rte_vdpa_device *vdpa, uint64_t *features)
 
 	if (!port)
 		return -ENODEV;
-	*features = (FEATURES | (pairs_of(port) > 1 ? BIT(VIRTIO_NET_F_MQ) : 0)) & ~atomic_load(&port->not_offered);
+	*features = (FEATURES | (vdpa_port_pairs(port) > 1 ? BIT(VIRTIO_NET_F_MQ) : 0)) &
+		~atomic_load(&port->not_offered);
 	return 0;
 }
 
@@ -79,16 +72,7 @@ static int op_get_protocol_features(struct rte_vdpa_device *vdpa, uint64_t *feat
 
 /* ------------------------------------------------------------------------------------------------ one front end */
 
-static enum rte_vhost_msg_result before_message(int vid, void *raw);
-static enum rte_vhost_msg_result after_message(int vid, void *raw);
-
-static const struct rte_vhost_user_extern_ops message_ops = {
-	.pre_msg_handle = before_message,
-	.post_msg_handle = after_message,
-};
-
-/* port.lock held. False: another front end has the port. */
-static bool bind_vid(struct vdpa_port *port, int vid)
+bool vdpa_port_bind(struct vdpa_port *port, int vid)
 {
 	if (port->vid == vid)
 		return true;
@@ -100,39 +84,34 @@ static bool bind_vid(struct vdpa_port *port, int vid)
 	port->memory_valid = false;
 	port->lockless = false;
 	port->features = 0;
-	if (rte_vhost_extern_callback_register(vid, &message_ops, NULL))
+	if (vdpa_watch_messages(vid))
 		PORT_LOG(port, ERR, "rte_vhost does not let us see the messages of the front end");
 	atomic_store(&port->not_offered, port->withheld);
 	atomic_fetch_add(&port->fe_connects, 1);
 	return true;
 }
 
-static struct vdpa_port *lock_port(int vid)
+struct vdpa_port *vdpa_port_lock(int vid)
 {
 	struct vdpa_port *port = vdpa_port_of_vid(vid);
 
 	if (!port)
 		return NULL;
 	pthread_mutex_lock(&port->lock);
-	if (bind_vid(port, vid))
+	if (vdpa_port_bind(port, vid))
 		return port;
 	pthread_mutex_unlock(&port->lock);
 	return NULL;
 }
 
-static void unlock_port(struct vdpa_port *port)
-{
-	pthread_mutex_unlock(&port->lock);
-}
-
 static int op_set_features(int vid)
 {
-	struct vdpa_port *port = lock_port(vid);
+	struct vdpa_port *port = vdpa_port_lock(vid);
 
 	if (!port)
 		return -ENODEV;
 	rte_vhost_get_negotiated_features(vid, &port->features);
-	unlock_port(port);
+	pthread_mutex_unlock(&port->lock);
 	return 0;
 }
 
@@ -189,7 +168,7 @@ static void greet(struct vdpa_port *port)
  */
 static int op_dev_conf(int vid)
 {
-	struct vdpa_port *port = lock_port(vid);
+	struct vdpa_port *port = vdpa_port_lock(vid);
 	int rc = 0;
 
 	if (!port)
@@ -202,11 +181,11 @@ static int op_dev_conf(int vid)
 	}
 	if (!rc && !port->lockless)
 		rc = -EAGAIN;
-	unlock_port(port);
+	pthread_mutex_unlock(&port->lock);
 	return rc;
 }
 
-static void close_front_end(struct vdpa_port *port)
+void vdpa_port_close(struct vdpa_port *port)
 {
 	vdpa_port_down(port);
 	port->configured = false;
@@ -217,12 +196,12 @@ static void close_front_end(struct vdpa_port *port)
 
 static int op_dev_close(int vid)
 {
-	struct vdpa_port *port = lock_port(vid);
+	struct vdpa_port *port = vdpa_port_lock(vid);
 
 	if (!port)
 		return 0;
-	close_front_end(port);
-	unlock_port(port);
+	vdpa_port_close(port);
+	pthread_mutex_unlock(&port->lock);
 	return 0;
 }
 
@@ -302,31 +281,31 @@ static void vring_gone(struct vdpa_port *port, unsigned int index)
 
 static int op_set_vring_state(int vid, int vring, int state)
 {
-	struct vdpa_port *port = lock_port(vid);
+	struct vdpa_port *port = vdpa_port_lock(vid);
 	int rc = 0;
 
 	if (!port)
 		return -EBUSY;
-	if (vring < 0 || (unsigned int)vring >= 2 * pairs_of(port)) {
-		PORT_LOG(port, ERR, "vring %d: the port has %u queue pairs", vring, pairs_of(port));
+	if (vring < 0 || (unsigned int)vring >= 2 * vdpa_port_pairs(port)) {
+		PORT_LOG(port, ERR, "vring %d: the port has %u queue pairs", vring, vdpa_port_pairs(port));
 		rc = -EINVAL;
 	} else if (state) {
 		rc = vring_ready(port, (unsigned int)vring);
 	} else {
 		vring_gone(port, (unsigned int)vring);
 	}
-	unlock_port(port);
+	pthread_mutex_unlock(&port->lock);
 	return rc;
 }
 
 static int op_migration_done(int vid)
 {
-	struct vdpa_port *port = lock_port(vid);
+	struct vdpa_port *port = vdpa_port_lock(vid);
 
 	if (!port)
 		return -EBUSY;
 	PORT_LOG(port, INFO, "the front end's guest has migrated to this host");
-	unlock_port(port);
+	pthread_mutex_unlock(&port->lock);
 	return 0;
 }
 
@@ -347,7 +326,7 @@ static int op_get_notify_area(int vid, int vring, uint64_t *offset, uint64_t *si
 	struct vdpa_port *port = vdpa_port_of_vid(vid);
 	int fd;
 
-	if (!port || vring < 0 || (unsigned int)vring >= 2 * pairs_of(port))
+	if (!port || vring < 0 || (unsigned int)vring >= 2 * vdpa_port_pairs(port))
 		return -ENOTSUP;
 	return vdpa_card_doorbell_page(port->card, port->index, (unsigned int)vring, &fd, offset, size);
 }
@@ -374,7 +353,7 @@ static int op_get_stats(struct rte_vdpa_device *vdpa, int qid, struct rte_vdpa_s
 
 	if (!port)
 		return -ENODEV;
-	if (qid < 0 || (unsigned int)qid >= 2 * pairs_of(port))
+	if (qid < 0 || (unsigned int)qid >= 2 * vdpa_port_pairs(port))
 		return -EINVAL;
 	rc = vdpa_port_stats(port, &s);
 	if (rc)
@@ -401,7 +380,7 @@ static int op_reset_stats(struct rte_vdpa_device *vdpa, int qid)
 	return port ? vdpa_port_stats_reset(port) : -ENODEV;
 }
 
-static struct rte_vdpa_dev_ops ops = {
+struct rte_vdpa_dev_ops vdpa_ops = {
 	.get_queue_num = op_get_queue_num,
 	.get_features = op_get_features,
 	.get_protocol_features = op_get_protocol_features,
@@ -417,201 +396,3 @@ static struct rte_vdpa_dev_ops ops = {
 	.get_stats = op_get_stats,
 	.reset_stats = op_reset_stats,
 };
-
-/* ------------------------------------------------------------------------------------------ messages, our own socket */
-
-/* Head of every vhost-user message, and the payload of SET_MEM_TABLE. */
-struct message {
-	uint32_t request, flags, size;
-	struct __rte_packed {
-		uint32_t nregions, padding;
-		struct {
-			uint64_t gpa, size, user_addr, mmap_offset;
-		} regions[VHP_MBOX_MAX_REGIONS];
-	} memory;
-} __rte_packed;
-
-#define MESSAGE_NEED_REPLY 0x8u
-
-static bool same_memory(const struct vdpa_port *port, const struct message *msg)
-{
-	if (msg->memory.nregions != port->num_regions)
-		return false;
-	for (unsigned int i = 0; i < port->num_regions; i++) {
-		const struct vdpa_region *r = &port->regions[i];
-
-		if (msg->memory.regions[i].gpa != r->gpa || msg->memory.regions[i].size != r->size ||
-		    msg->memory.regions[i].user_addr != r->user_addr)
-			return false;
-	}
-	return true;
-}
-
-/* @return false: the message may not reach rte_vhost */
-static bool admit(struct vdpa_port *port, const struct message *msg)
-{
-	bool memory = msg->request == VHOST_USER_SET_MEM_TABLE;
-
-	port->request = msg->request;
-	if (port->configured && ((memory && !same_memory(port, msg)) || msg->request == VHOST_USER_SET_VRING_KICK)) {
-		if (port->lockless) {
-			PORT_LOG(
-				port, WARNING,
-				"the front end changes its %s while it runs, which DPDK 24.11 cannot do: disconnecting, it may "
-				"connect again",
-				memory ? "memory" : "vrings");
-			return false;
-		}
-		if (memory)
-			close_front_end(port);
-	}
-	if (memory)
-		port->memory_valid = false;
-	return true;
-}
-
-static enum rte_vhost_msg_result before_message(int vid, void *raw)
-{
-	struct vdpa_port *port = lock_port(vid);
-	struct message *msg = raw;
-	bool ok = true;
-
-	if (port) {
-		ok = admit(port, msg);
-		unlock_port(port);
-	}
-	if (ok)
-		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	msg->flags &= ~MESSAGE_NEED_REPLY; /* an error without a reply ends the connection */
-	return RTE_VHOST_MSG_RESULT_ERR;
-}
-
-/* Not called for a message that failed: after a failed SET_MEM_TABLE rte_vhost has none and must not be asked for it. */
-static enum rte_vhost_msg_result after_message(int vid, void *raw)
-{
-	struct vdpa_port *port = lock_port(vid);
-
-	(void)raw;
-	if (port) {
-		if (port->request == VHOST_USER_SET_MEM_TABLE)
-			port->memory_valid = true;
-		unlock_port(port);
-	}
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-}
-
-static int on_new_connection(int vid)
-{
-	struct vdpa_port *port = vdpa_port_of_vid(vid);
-	bool ours;
-
-	if (!port)
-		return -1;
-	pthread_mutex_lock(&port->lock);
-	ours = bind_vid(port, vid);
-	if (!ours)
-		atomic_fetch_add(&port->fe_refused, 1);
-	pthread_mutex_unlock(&port->lock);
-	if (!ours) {
-		PORT_LOG(port, ERR, "%s: a second front end is refused while the first is connected",
-			 port->args->iface);
-		return -1;
-	}
-	PORT_LOG(port, INFO, "%s: a front end connects", port->args->iface);
-	return 0;
-}
-
-static int on_new_device(int vid)
-{
-	(void)vid;
-	return 0; /* dev_conf decides: without "running" rte_vhost would not call dev_close */
-}
-
-static void on_destroy_device(int vid)
-{
-	(void)vid;
-}
-
-static const struct rte_vhost_device_ops notify_ops = {
-	.new_device = on_new_device,
-	.destroy_device = on_destroy_device,
-	.new_connection = on_new_connection,
-};
-
-/* What a killed process left behind may go; anything else in the way is an error. */
-static int clear_path(struct vdpa_port *port)
-{
-	const char *path = port->args->iface;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct stat st;
-	int fd, rc;
-
-	if (lstat(path, &st)) {
-		if (errno == ENOENT)
-			return 0;
-		PORT_LOG(port, ERR, "%s: %s", path, strerror(errno));
-		return -errno;
-	}
-	if (!S_ISSOCK(st.st_mode)) {
-		PORT_LOG(port, ERR, "%s exists and is not a socket: give another iface=", path);
-		return -EEXIST;
-	}
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	strcpy(addr.sun_path, path);
-	rc = connect(fd, (struct sockaddr *)&addr, sizeof(addr)) ? -errno : 0;
-	close(fd);
-	if (rc == -ECONNREFUSED) {
-		PORT_LOG(port, INFO, "%s: removing the socket that a former process left", path);
-		return unlink(path) ? -errno : 0;
-	}
-	PORT_LOG(port, ERR, "%s is in use by another process%s%s", path, rc ? ": " : "", rc ? strerror(-rc) : "");
-	return -EADDRINUSE;
-}
-
-int vdpa_port_register(struct vdpa_port *port)
-{
-	const char *path = port->args->iface, *what;
-
-	port->vdpa = rte_vdpa_register_device(&port->rte_dev, &ops);
-	if (!port->vdpa) {
-		PORT_LOG(port, ERR, "rte_vhost does not take the vDPA device %s (is there one of that name?)",
-			 port->name);
-		return -EEXIST;
-	}
-	if (!path[0])
-		return 0;
-	if (!port->args->client && clear_path(port))
-		return -EADDRINUSE;
-	port->registered = true;
-	what = "register the socket";
-	if (rte_vhost_driver_register(path, port->args->client ? RTE_VHOST_USER_CLIENT : 0)) {
-		port->registered = false;
-		goto fail;
-	}
-	what = "attach the device to the socket";
-	if (rte_vhost_driver_attach_vdpa_device(path, port->vdpa))
-		goto fail;
-	what = "limit the queues of the socket";
-	if (rte_vhost_driver_set_max_queue_num(path, pairs_of(port)))
-		goto fail;
-	what = "take over the socket's events";
-	if (rte_vhost_driver_callback_register(path, &notify_ops))
-		goto fail;
-	what = port->args->client ? "connect to the socket" : "listen on the socket";
-	if (rte_vhost_driver_start(path))
-		goto fail;
-	return 0;
-
-fail:
-	PORT_LOG(port, ERR, "%s: cannot %s: see what VHOST_CONFIG says", path, what);
-	return -EIO;
-}
-
-void vdpa_port_unregister(struct vdpa_port *port)
-{
-	if (port->registered)
-		rte_vhost_driver_unregister(port->args->iface);
-	port->registered = false;
-}
