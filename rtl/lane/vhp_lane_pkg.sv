@@ -106,8 +106,8 @@ package vhp_lane_pkg;
     vhp_pkg::lane_t        lane;
     logic                  sink;
     logic                  last;
-    logic                  abort;   // no element: the packet was not written
-    vhp_pkg::stop_reason_e reason;  // with abort: StopNone if the lane had stopped before
+    logic                  aborted;   // no element: the packet was not written
+    vhp_pkg::stop_reason_e reason;  // with aborted: StopNone if the lane had stopped before
     logic [15:0]           head;
     logic [16:0]           len;
   } used_ev_t;

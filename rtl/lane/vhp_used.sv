@@ -101,7 +101,7 @@ module vhp_used (
   assign ev_qid     = {ev_i.lane, ev_i.sink};
   assign ev_ready_o = st_q == UIdle;
   assign ev_take    = ev_valid_i && ev_ready_o;
-  assign elem       = ev_take && !ev_i.abort;
+  assign elem       = ev_take && !ev_i.aborted;
   assign ev_pos     = used_q[ev_qid];
   assign ev_mask    = (16'd1 << cfg_q[ev_qid].size_log2) - 16'd1;
   assign line_full  = ev_pos[2:0] == 3'd7 || (ev_pos & ev_mask) == ev_mask;
@@ -174,7 +174,7 @@ module vhp_used (
         if (ev_take) begin
           qid_q <= ev_qid;
           if (elem && line_full) st_q <= ULoad;
-          if (ev_i.abort && ev_i.reason != vhp_pkg::StopNone) stop_o.valid <= 1'b1;
+          if (ev_i.aborted && ev_i.reason != vhp_pkg::StopNone) stop_o.valid <= 1'b1;
         end else if (view_any) begin
           qid_q       <= view_qid;
           view_last_q <= view_qid;

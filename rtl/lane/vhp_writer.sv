@@ -149,7 +149,7 @@ module vhp_writer (
         src_ev_q.head   <= pkt_i.head;
         src_ev_q.reason <= vhp_pkg::StopNone;
         if (dead_q[pkt_i.lane] || (pkt_bad_i && !pkt_i.drop)) begin
-          src_ev_q.abort <= 1'b1;
+          src_ev_q.aborted <= 1'b1;
           if (!dead_q[pkt_i.lane]) src_ev_q.reason <= vhp_lane_pkg::stop_of(pkt_status_i);
           dead_q[pkt_i.lane] <= 1'b1;
           src_due_q  <= 1'b1;
