@@ -30,3 +30,12 @@ VERILATE_CFLAGS_vhp-sim-full := -DVHP_CONFIG_FULL=1
 $(eval $(call VERILATE_TOP,vhp-sim,vhp_card,,sim/main.c,-GConfigFull=0))
 $(eval $(call VERILATE_TOP,vhp-sim-full,vhp_card,,sim/main.c,-GConfigFull=1))
 ALL += $(B)/bin/vhp-sim $(B)/bin/vhp-sim-full
+
+# Tests of the model and of the server.
+$(B)/tests/sim-model: sim/tests/model.c $(B)/obj-sim/libvhpsim.a $(SIM_HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -o $@ $< $(B)/obj-sim/libvhpsim.a -ljansson
+
+TESTS += sim-model
+TEST_DEPS_sim-model := $(B)/tests/sim-model
+TEST_CMD_sim-model := $(B)/tests/sim-model
