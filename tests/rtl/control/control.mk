@@ -3,15 +3,36 @@
 # Benches of the control block, in SystemVerilog, Verilated alone (no hard block).
 
 CTL_DIR := tests/rtl/control
-CTL_VERILATE = verilator --binary --timing -j 2 -Wall -Wno-fatal --assert --x-assign unique --x-initial unique --timescale 1ns/1ps \
-	-Wno-DECLFILENAME -Wno-UNUSED -Wno-BLKSEQ -Wno-INITIALDLY -CFLAGS -O1
+CTL_OBJ := $(B)/obj-control
+CTL_CROSS ?= riscv64-unknown-elf-
+# A bench is no hardware: it blocks, and passes integers of any width.
+CTL_VERILATE = verilator --binary --timing -j 2 -Wall --assert --x-assign unique --x-initial unique \
+	--timescale 1ns/1ps -Wno-DECLFILENAME -Wno-UNUSED -Wno-BLKSEQ -Wno-WIDTH -Wno-INITIALDLY -Wno-SYNCASYNCNET -CFLAGS -O0
 
 CTL_FN_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(RTL_DIR)/virtio/vhp_virtio_caps_pkg.sv \
 	$(RTL_DIR)/lib/vhp_ram_sp.sv $(RTL_DIR)/virtio/vhp_virtio_fn.sv
-$(B)/tests/tb_virtio_fn: $(CTL_FN_SRCS) $(CTL_DIR)/tb_virtio_fn.sv
-	@mkdir -p $(@D)
-	@nice $(CTL_VERILATE) --Mdir $(B)/obj-tb_virtio_fn --top-module tb_virtio_fn -o $(abspath $@) $(RTL_DIR)/lint.vlt $^
+CTL_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(REGBLOCK_PKG) $(RTL_DIR)/virtio/vhp_virtio_caps_pkg.sv \
+	$(RTL_DIR)/lib/vhp_stream_fifo.sv $(RTL_DIR)/lib/vhp_ram_sp.sv $(RTL_DIR)/lib/vhp_rb_demux.sv \
+	$(RTL_DIR)/virtio/vhp_virtio_fn.sv $(RTL_DIR)/notify/vhp_notify.sv $(RTL_DIR)/soc/vhp_soc_dma.sv \
+	$(RTL_DIR)/soc/vhp_soc.sv $(RTL_DIR)/soc/vhp_mgmt.sv $(RTL_DIR)/soc/vhp_control.sv $(REGBLOCK_SV) $(CPU_V)
 
-TESTS += rtl-control-fn
-TEST_DEPS_rtl-control-fn := $(B)/tests/tb_virtio_fn
-TEST_CMD_rtl-control-fn  := $(B)/tests/tb_virtio_fn +seed=$(or $(SEED),1)
+$(B)/tests/tb_virtio_fn: $(CTL_FN_SRCS) $(CTL_DIR)/tb_virtio_fn.sv
+$(B)/tests/tb_control: $(CTL_SRCS) $(CTL_DIR)/tb_control.sv
+$(B)/tests/tb_virtio_fn $(B)/tests/tb_control:
+	@mkdir -p $(@D)
+	@nice $(CTL_VERILATE) --Mdir $(B)/obj-$(@F) --top-module $(@F) -o $(abspath $@) $(RTL_DIR)/lint.vlt $^
+
+# The program that the core runs in the bench.
+$(CTL_OBJ)/proxy.hex: $(CTL_DIR)/proxy.c $(CTL_DIR)/proxy.ld $(REGS_H) firmware/bin2hex.py
+	@mkdir -p $(@D)
+	@$(CTL_CROSS)gcc -march=rv32im -mabi=ilp32 -misa-spec=2.2 -std=gnu17 -O1 -ffreestanding -Wall -Wextra -Werror \
+	    --specs=picolibc.specs -nostartfiles -I$(REGS_INC) -T $(CTL_DIR)/proxy.ld -Wl,--no-warn-rwx-segments \
+	    -o $(@:.hex=.elf) $<
+	@$(CTL_CROSS)objcopy -O binary $(@:.hex=.elf) $(@:.hex=.bin)
+	@$(VENV)/python3 firmware/bin2hex.py $(@:.hex=.bin) $@
+
+TESTS += rtl-control-fn rtl-control-soc
+TEST_DEPS_rtl-control-fn  := $(B)/tests/tb_virtio_fn
+TEST_CMD_rtl-control-fn   := $(B)/tests/tb_virtio_fn +seed=$(or $(SEED),1)
+TEST_DEPS_rtl-control-soc := $(B)/tests/tb_control $(CTL_OBJ)/proxy.hex
+TEST_CMD_rtl-control-soc  := $(B)/tests/tb_control +seed=$(or $(SEED),1) +firmware=$(CTL_OBJ)/proxy.hex
