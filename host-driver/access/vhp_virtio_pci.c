@@ -194,10 +194,9 @@ int vhp_virtio_pci_find(struct vhp_dev *dev, struct vhp_virtio_pci *out, char *e
 {
 	struct text t = { err, errlen, vhp_dev_info(dev)->name, "configuration space" };
 	struct vhp_virtio_pci standard = { 0 };
-	struct vhp_virtio_area list = { 0 };
+	struct vhp_virtio_area list;
 	uint8_t config[PCI_CONFIG_SIZE];
-	bool have_list = false;
-	size_t at;
+	size_t at, vendor = 0;
 	int rc;
 
 	rc = vhp_dev_read_buf(dev, VHP_BAR_CONFIG, 0, config, sizeof(config));
@@ -215,32 +214,32 @@ int vhp_virtio_pci_find(struct vhp_dev *dev, struct vhp_virtio_pci *out, char *e
 					at < PCI_FIRST_CAPABILITY ? "is below 0x40" : "closes a loop");
 		if (cap[0] == PCI_CAP_VENDOR && PCI_CONFIG_SIZE - at >= CAP_SIZE && cap[CAP_LEN] >= CAP_SIZE &&
 		    cap[CAP_LEN] <= PCI_CONFIG_SIZE - at) {
-			bool ours = cap[CAP_CFG_TYPE] == CFG_VENDOR && get16(cap + VENDOR_ID) == VHP_PEER_PCI_VENDOR;
-
-			/* The first vendor capability is the list's; a second one is the peer block of the full window. */
-			if (ours && !have_list) {
-				if (cap[VENDOR_VERSION] != LIST_VERSION)
-					return vhp_fail(err, errlen, -EPROTO,
-							"%s: capability list version %u, this driver knows %u", t.name,
-							cap[VENDOR_VERSION], LIST_VERSION);
-				list = (struct vhp_virtio_area){ cap[VENDOR_BAR], get32(cap + CAP_OFFSET),
-								 get32(cap + CAP_LENGTH) };
-				have_list = true;
-			} else {
+			if (cap[CAP_CFG_TYPE] != CFG_VENDOR) {
 				rc = take(dev, config, sizeof(config), at, &standard, &t);
 				if (rc < 0)
 					return rc;
+			} else if (vendor == 0 && get16(cap + VENDOR_ID) == VHP_PEER_PCI_VENDOR) {
+				vendor = at;
 			}
 		}
 		at = config[at + CAP_NEXT] & ~3u;
 	}
 
-	if (have_list)
-		return read_list(dev, &list, out, t);
-	rc = complete(&standard, &t);
-	if (rc == 0)
-		*out = standard;
-	return rc;
+	/* Beside the standard structures the vendor capability is the peer block's, alone it names the list. */
+	if (standard.common.length != 0 || vendor == 0) {
+		rc = vendor != 0 ? take(dev, config, sizeof(config), vendor, &standard, &t) : 0;
+		if (rc == 0)
+			rc = complete(&standard, &t);
+		if (rc == 0)
+			*out = standard;
+		return rc;
+	}
+	if (config[vendor + VENDOR_VERSION] != LIST_VERSION)
+		return vhp_fail(err, errlen, -EPROTO, "%s: capability list version %u, this driver knows %u", t.name,
+				config[vendor + VENDOR_VERSION], LIST_VERSION);
+	list = (struct vhp_virtio_area){ config[vendor + VENDOR_BAR], get32(config + vendor + CAP_OFFSET),
+					 get32(config + vendor + CAP_LENGTH) };
+	return read_list(dev, &list, out, t);
 }
 
 int vhp_virtio_pci_doorbell(const struct vhp_virtio_pci *v, uint16_t notify_off, uint64_t *offset)

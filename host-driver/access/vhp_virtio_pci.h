@@ -5,7 +5,7 @@
  *
  * The function shows them in two ways (docs/architecture.md): one vendor capability in configuration space that names
  * a list of virtio_pci_cap structures inside a BAR, or, where the hard block has room for it, those structures in
- * configuration space itself (virtio 1.x, "PCI Device Layout"). Both are read; the list in the BAR is preferred.
+ * configuration space itself (virtio 1.x, "PCI Device Layout"). Where the standard capabilities are, they are used.
  *
  * Nothing that the device says is believed: what is returned lies inside an existing BAR, is large enough for the
  * structure that it is said to hold, and is aligned as virtio demands.

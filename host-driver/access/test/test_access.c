@@ -472,10 +472,12 @@ static void virtio_found(void **state)
 	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), 0);
 	assert_int_equal(v.notify_multiplier, 4);
 	assert_int_equal(v.peer.length, 0);
-	/* The list is preferred, wherever it is in the chain. */
+	/* A vendor capability beside them is the peer block. */
 	fake.config[0x85] = 0xb0;
+	vendor_cap(&fake.config[0xb0], 0, 0, 1, 0x3800, 32);
 	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), 0);
-	assert_int_equal(v.notify_multiplier, 4096);
+	assert_int_equal(v.notify_multiplier, 4);
+	assert_int_equal(v.peer.offset, 0x3800);
 	/* An unknown structure is skipped, a second one of a kind too. */
 	good_function();
 	cap(&fake.bar[0x44], 0x54, 16, 8, 5, 0xffffffff, 0xffffffff);
