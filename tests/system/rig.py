@@ -40,6 +40,8 @@ class Rig:
     def __init__(self, name, log_dir=None, quiet=False):
         self.name = name
         self.log_dir = os.path.abspath(log_dir or os.environ.get("VHP_TEST_DIR") or os.path.join(BUILD, "test", name))
+        if not os.environ.get("VHP_TEST_DIR"):
+            shutil.rmtree(self.log_dir, ignore_errors=True)
         os.makedirs(self.log_dir, exist_ok=True)
         self.quiet = quiet
         self.processes = []
@@ -60,6 +62,8 @@ class Rig:
 
     def __exit__(self, kind, value, _trace):
         previous = [signal.signal(sig, signal.SIG_IGN) for sig in (signal.SIGINT, signal.SIGTERM)]
+        if self.failed or kind is not None and issubclass(kind, Failure):
+            self._state_of_card()
         for process in reversed(self.processes):
             process.end()
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -73,6 +77,15 @@ class Rig:
         if self.failed:
             print(f"logs: {self.log_dir}/", flush=True)
         return kind is not None and issubclass(kind, Failure)
+
+    def _state_of_card(self):
+        """After a failure: what vhpctl says now, into vhpctl.log."""
+        if any(p.name == "vhp-vdpad" and p.alive() for p in self.processes):
+            for command in ("status", "stats"):
+                try:
+                    vhpctl(self, command)
+                except (Failure, OSError, ValueError, subprocess.TimeoutExpired):
+                    pass
 
     def path(self, name):
         """A file or socket in the test's temporary directory."""
