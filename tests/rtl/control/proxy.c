@@ -20,7 +20,8 @@ enum op {
 	OP_SLEEP = 6,	/* sleep with the timer a us ahead, interrupts on: number of interrupts; extra: us slept */
 	OP_SPIN = 7,	/* stay awake for a us */
 	OP_CALL = 8,	/* jump to a: mcause of the trap; extra: mepc */
-	OP_IRQ = 9,	/* irq_enable is 1 << a, interrupts on, until one comes or b us pass: interrupts; extra: irq_pending */
+	OP_IRQ =
+		9, /* irq_enable is 1 << a, interrupts on, until one comes or b us pass: interrupts; extra: irq_pending */
 };
 
 static volatile uint32_t irqs, cause, epc, resume, seen;
@@ -140,7 +141,7 @@ __attribute__((noreturn, used)) static void run(void)
 			break;
 		case OP_CALL:
 			cause = 0;
-			resume = (uint32_t) && back;
+			resume = (uint32_t)&&back;
 			__asm__ goto("jr %0" : : "r"(a) : "memory", "ra" : back);
 back:
 			result = cause;
