@@ -102,6 +102,10 @@ module vhp_rd_issue #(
   vhp_pcie_pkg::op_t   c_op_q;
   logic [11:0]         c_chunk_q;    // bytes of the TLP, less 1
   logic                c_last_q;
+  // The page behind the current one, made while the TLP's size is: no 64-bit carry in the step to the next TLP.
+  logic [25:0]         c_hi_q, c_lo_q;
+  logic                c_wrap_q;
+  wire  [12:0]         c_low = {1'b0, c_addr_q[11:0]} + 13'(c_chunk_q) + 13'd1;   // bit 12: the page's end
 
   // Whole 128-byte lines behind the first one that the TLP may touch: limited by MRRS and by 4 KiB.
   logic [2:0] mrrs;
@@ -141,8 +145,13 @@ module vhp_rd_issue #(
     end else if (c_valid_q && c_calc_q) begin
       c_chunk_q <= fits ? c_len_q[11:0] : limit;
       c_last_q  <= fits || c_bad_q;
+      c_hi_q    <= c_addr_q[63:38] + 26'd1;
+      c_lo_q    <= c_addr_q[37:12] + 26'd1;
+      c_wrap_q  <= &c_addr_q[37:12];
     end else if (c_next) begin
-      c_addr_q  <= c_addr_q + 64'(c_chunk_q) + 64'd1;
+      c_addr_q[11:0] <= c_low[11:0];
+      if (c_low[12]) c_addr_q[37:12] <= c_lo_q;
+      if (c_low[12] && c_wrap_q) c_addr_q[63:38] <= c_hi_q;
       c_ram_q   <= c_ram_q + 17'(c_chunk_q) + 17'd1;
       c_len_q   <= c_len_q - 16'(c_chunk_q) - 16'd1;
       c_count_q <= c_count_q + 10'd1;

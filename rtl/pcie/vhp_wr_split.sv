@@ -105,6 +105,10 @@ module vhp_wr_split (
   logic [511:0]             imm_q;
   logic [9:0]               chunk_q;      // bytes of the TLP, less 1
   logic                     chunk_last_q;
+  // The page behind the current one, made while the TLP's size is: no 64-bit carry in the step to the next TLP.
+  logic [25:0]              hi_q, lo_q;
+  logic                     wrap_q;
+  wire  [12:0]              low = {1'b0, addr_q[11:0]} + 13'(chunk_q) + 13'd1;     // bit 12: the page's end
   logic                     ok_q;
   vhp_pkg::dma_status_e     why_q;
 
@@ -173,11 +177,16 @@ module vhp_wr_split (
       StCalc: begin
         chunk_q      <= fits ? len_q[9:0] : limit;
         chunk_last_q <= fits;
+        hi_q         <= addr_q[63:38] + 26'd1;
+        lo_q         <= addr_q[37:12] + 26'd1;
+        wrap_q       <= &addr_q[37:12];
         state_q      <= StEmit;
       end
       StEmit: begin
         if (emit) begin
-          addr_q    <= addr_q + 64'(chunk_q) + 64'd1;
+          addr_q[11:0] <= low[11:0];
+          if (low[12]) addr_q[37:12] <= lo_q;
+          if (low[12] && wrap_q) addr_q[63:38] <= hi_q;
           from_q    <= from_q + 17'(chunk_q) + 17'd1;
           len_q     <= len_q - 16'(chunk_q) - 16'd1;
           pkt_off_q <= chunk_q >= 10'(4'd14 - pkt_off_q) || pkt_off_q == 4'd15 ? 4'd15 : pkt_off_q + chunk_q[3:0] + 4'd1;

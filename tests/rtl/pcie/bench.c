@@ -11,6 +11,7 @@
 
 struct bench *bench;
 uint64_t test_seed = 1;
+uint64_t host_base;
 
 static char case_name[160];
 static bool case_failed;
@@ -137,6 +138,8 @@ static void on_write(void *arg, unsigned int fn, uint64_t addr, unsigned int byt
 void bench_init(void)
 {
 	static uint64_t opened;
+
+	host_base = 0x7f4000000000ull - HOST_READ_LEN / 2 - opened % 4 * HOST_READ_LEN;
 
 	bench = calloc(1, sizeof(*bench));
 	if (!bench)

@@ -27,8 +27,12 @@ enum { DMA_OK, DMA_UR, DMA_CA, DMA_POISONED, DMA_MALFORMED, DMA_TIMEOUT, DMA_FLR
 /* vhp_pkg::wr_kind_e */
 enum { WR_PACKET, WR_IMM, WR_MSIX };
 
-/* Host memory of each function: an area that is only read, and one per write client. */
-#define HOST_BASE 0x7f0000000000ull
+/*
+ * Host memory of each function: an area that is only read, and one per write client. The base is chosen by bench_init so
+ * that a 2^38 boundary (where the RTL's address step has a carry of its own) is inside a different area each time.
+ */
+extern uint64_t host_base;
+#define HOST_BASE host_base
 #define HOST_READ_LEN (1u << 20)
 #define HOST_WRITE_LEN (1u << 20)
 #define HOST_WRITE(client) (HOST_BASE + HOST_READ_LEN + (uint64_t)(client) * HOST_WRITE_LEN)
