@@ -39,3 +39,11 @@ $(B)/tests/sim-model: sim/tests/model.c $(B)/obj-sim/libvhpsim.a $(SIM_HDRS)
 TESTS += sim-model
 TEST_DEPS_sim-model := $(B)/tests/sim-model
 TEST_CMD_sim-model := $(B)/tests/sim-model
+
+$(B)/tests/sim-vfio-user: sim/tests/vfio_user.c sim/bits.h
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -o $@ $< -ljansson
+
+TESTS += sim-vfio-user
+TEST_DEPS_sim-vfio-user := $(B)/tests/sim-vfio-user $(B)/bin/vhp-sim $(B)/fw/firmware.hex
+TEST_CMD_sim-vfio-user := $(B)/tests/sim-vfio-user $(B)/bin/vhp-sim $(B)/fw/firmware.hex
