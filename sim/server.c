@@ -9,6 +9,7 @@
 
 #define VECTORS 32u
 #define FLR_CYCLES 2000000u /* 8 ms: the firmware needs microseconds; other clients wait meanwhile */
+#define AFTER_FLR_CYCLES 5000u
 #define COMMAND 0x04u
 #define COMMAND_MEMORY 0x2u
 #define COMMAND_MASTER 0x4u
@@ -237,9 +238,13 @@ static int flr(struct vhp_server *s)
 
 	if (!rc)
 		rc = vhp_model_run_until(s->m, flr_over, &w, FLR_CYCLES);
-	if (rc)
+	if (rc) {
 		say(s, "function level reset did not end");
-	return rc;
+		return rc;
+	}
+	/* A host leaves the function alone for 100 ms; the firmware is back at rest long before. */
+	vhp_model_run_idle(s->m, AFTER_FLR_CYCLES);
+	return 0;
 }
 
 /* What a kernel sets up before a driver comes: BARs, payload sizes, memory space; bus mastership stays off. */

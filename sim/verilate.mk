@@ -34,7 +34,7 @@ $(B)/obj-$(1)/Vtop.mk: $$(VERILATE_SRCS_$(1)) $(3) $$(wildcard rtl/lint.vlt) sim
 	@touch $$@
 
 $(B)/obj-$(1)/built: $(B)/obj-$(1)/Vtop.mk
-	+$$(MAKE) -s -C $$(@D) -f Vtop.mk $$(VERILATE_OPT) libVtop.a libverilated.a
+	+flock $$(@D)/lock $$(MAKE) -s -C $$(@D) -f Vtop.mk $$(VERILATE_OPT) libVtop.a libverilated.a
 	@touch $$@
 
 $(B)/obj-$(1)/shim.o: sim/shim.cpp sim/edge.h $(B)/obj-$(1)/Vtop.mk
