@@ -50,6 +50,7 @@ module vhp_rd_land (
 
   typedef struct packed {
     logic        bad;        // an earlier completion was wrong
+    logic        more;       // not the first completion of the tag
     logic [10:0] dw;         // dwords received
   } progress_t;
 
@@ -108,7 +109,7 @@ module vhp_rd_land (
   assign prog   = r1_same_q && done_valid_q ? done_prog_q : r1_prog_q;
   assign is_out = r1_same_q && done_valid_q ? done_out_q : r1_out_q;
 
-  wire [1:0]  lo      = prog.dw == 11'd0 ? r1_tag_q.lo : 2'd0;
+  wire [1:0]  lo      = prog.more ? 2'd0 : r1_tag_q.lo;
   wire [10:0] dw_next = prog.dw + r1_desc.dword_count;
   wire [12:0] missing = r1_tag_q.end_off - {prog.dw, lo};
 
@@ -119,7 +120,6 @@ module vhp_rd_land (
         if (r1_desc.poisoned)                             status1 = vhp_pkg::DmaPoisoned;
         else if (r1_desc.status == 3'd4)                  status1 = vhp_pkg::DmaCa;
         else if (r1_desc.status != vhp_pcie_pkg::CplSc)   status1 = vhp_pkg::DmaUr;
-        else if (r1_desc.byte_count != missing)           status1 = vhp_pkg::DmaMalformed;
         else                                              status1 = vhp_pkg::DmaOk;
       end
       vhp_pcie_pkg::RcPoisoned: status1 = vhp_pkg::DmaPoisoned;
@@ -134,6 +134,7 @@ module vhp_rd_land (
 
   always_comb begin
     out_next       = is_out && !(known && r1_desc.request_completed);
+    prog_next.more = !r1_desc.request_completed;
     prog_next.dw   = r1_desc.request_completed ? 11'd0 : dw_next;
     prog_next.bad  = !r1_desc.request_completed && (prog.bad || status1 != vhp_pkg::DmaOk);
     if (!known) prog_next = prog;
@@ -168,7 +169,7 @@ module vhp_rd_land (
   logic [511:0] r2_data_q;
   logic [10:0]  r2_dw_q, r2_dw_next_q, r2_count_q;
   logic [1:0]   r2_lo_q;
-  logic [12:0]  r2_bytes_q;
+  logic [12:0]  r2_bytes_q, r2_missing_q;
   logic [7:0]   r2_tagno_q;
   vhp_pcie_pkg::tag_entry_t r2_tag_q;
   vhp_pkg::dma_status_e     r2_status_q;
@@ -187,6 +188,7 @@ module vhp_rd_land (
     r2_count_q     <= r1_desc.dword_count;
     r2_lo_q        <= lo;
     r2_bytes_q     <= r1_desc.byte_count;
+    r2_missing_q   <= missing;
     r2_tagno_q     <= r1_desc.tag;
     r2_tag_q       <= r1_tag_q;
     r2_status_q    <= status1;
@@ -196,7 +198,7 @@ module vhp_rd_land (
   wire [10:0] end_dw  = 11'((r2_tag_q.end_off + 13'd3) >> 2);
   wire        at_end  = r2_dw_next_q == end_dw;
   wire        late    = r2_status_q == vhp_pkg::DmaOk &&
-                        (r2_completed_q != at_end || r2_count_q == 11'd0 || r2_dw_next_q > end_dw);
+                        (r2_bytes_q != r2_missing_q || r2_completed_q != at_end || r2_count_q == 11'd0 || r2_dw_next_q > end_dw);
   wire [12:0] stop    = r2_completed_q ? r2_bytes_q + 13'(r2_lo_q) + 13'd12 : {r2_count_q, 2'b00} + 13'd12;
   vhp_pkg::dma_status_e status2;
   assign status2 = late ? vhp_pkg::DmaMalformed : r2_status_q;
