@@ -347,9 +347,9 @@ static void serve(struct sim *s)
 
 			for (unsigned int k = first[i]; k < first[i + 1]; k++)
 				ready |= fds[k].revents != 0;
-			/* What a client asked for shows at the card's edge with the next cycle. */
+			/* A posted write shows in card_idle_o some register stages after it came: until then do not look. */
 			if (ready && vfu_process(vhp_server_vfu(s->fn[i])))
-				vhp_model_step(s->m, 2);
+				vhp_model_step(s->m, 16);
 		}
 		run_chunk(s);
 		busy = !vhp_model_idle(s->m) || vhp_model_cycle(s->m) - before > CHUNK;
