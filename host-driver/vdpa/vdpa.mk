@@ -42,3 +42,7 @@ TEST_DEPS_drv-vdpa-args = $(VDPA_ARGS_TEST)
 TEST_CMD_drv-vdpa-args  = $(VDPA_ARGS_TEST)
 TEST_DEPS_drv-vdpa-cli  = $(VDPA_LIB) $(VDPAD) $(VHPCTL)
 TEST_CMD_drv-vdpa-cli   = python3 $(VDPA_DIR)/test/test_cli.py $(B)
+
+TESTS                     += drv-vdpa-restart
+TEST_DEPS_drv-vdpa-restart = $(VDPA_LIB) $(VDPAD) $(VHPCTL) $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/lib/librte_net_vhost_pci.so
+TEST_CMD_drv-vdpa-restart  = python3 $(VDPA_DIR)/test/test_restart.py $(B)
