@@ -649,14 +649,31 @@ static void serve(struct vfu_server *s, struct conn *c, bool *busy)
 	}
 }
 
+/* The client has hung up, but its last messages are still to be served. */
+static struct conn *leaving(struct vfu_server *s)
+{
+	for (unsigned int i = 0; i < CONNS; i++) {
+		struct pollfd p = { .fd = s->conns[i].fd, .events = POLLRDHUP };
+
+		if (p.fd >= 0 && !s->conns[i].refused && poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP)))
+			return &s->conns[i];
+	}
+	return NULL;
+}
+
 static void accept_client(struct vfu_server *s)
 {
 	int fd = accept4(s->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	struct conn *c = NULL;
+	struct conn *c;
 	bool taken = false;
 
 	if (fd < 0)
 		return;
+	/* Who comes right after a client that goes is not refused: first the old one's rest, which is bounded. */
+	for (unsigned int i = 0; i < MAX_REST && (c = leaving(s)); i++)
+		serve(s, c, &taken);
+	c = NULL;
+	taken = false;
 	for (unsigned int i = 0; i < CONNS; i++) {
 		if (s->conns[i].fd < 0)
 			c = c ? c : &s->conns[i];
