@@ -89,6 +89,7 @@ struct write_one {
 
 #define MAX_MSG (sizeof(struct header) + sizeof(struct region_access) + VFU_MAX_XFER)
 #define MAX_REPLIES (4 * MAX_MSG) /* bytes a client may leave unread before it is no longer served */
+#define MAX_REST 16384u		  /* messages of a client that has gone: more than a socket buffer holds */
 #define CONNS 4			  /* one client, the others to be told that it is taken */
 
 struct conn {
