@@ -427,21 +427,22 @@ def vfio_user_device(rig, sock, addr):
     return json.dumps({"driver": "vfio-user-pci", "socket": {"path": rig.path(sock), "type": "unix"}, "addr": addr, "rombar": 0})
 
 
-def guest_b(rig, name="vm-b", devices=None, memory=1024):
+def guest_b(rig, name="vm-b", devices=None, memory=1024, cpus=1):
     """The guest that gets functions of the card: behind an emulated VT-d, with vfio-pci and DPDK."""
     devices = devices or [vfio_user_device(rig, "fn1.sock", "0x3")]
-    return Guest(rig, name, memory, devices, modules=("vfio_iommu_type1", "vfio-pci", "tun"), root=True, iommu=True)
+    return Guest(rig, name, memory, devices, modules=("vfio_iommu_type1", "vfio-pci", "tun"), root=True, iommu=True,
+                 cpus=cpus)
 
 
 class GuestTestpmd:
     """Stock testpmd inside a guest, with its standard input on a FIFO and its output in a file there."""
 
-    def __init__(self, guest, eal, app, name="testpmd", memory=128):
+    def __init__(self, guest, eal, app, name="testpmd", memory=128, cpu=0):
         self.guest = guest
         self.name = name
         self.out = f"/tmp/{name}.out"
         guest.must(f"mkfifo /tmp/{name}.in; (sleep 100000 >/tmp/{name}.in & echo $! >/tmp/{name}.hold)\n"
-                   f"dpdk-testpmd --lcores=0@0,1@0 --no-telemetry --file-prefix={name} -m {memory} {eal} -- -i "
+                   f"dpdk-testpmd --lcores=0@{cpu},1@{cpu} --no-telemetry --file-prefix={name} -m {memory} {eal} -- -i "
                    f"--no-flush-rx --total-num-mbufs=2048 {app} </tmp/{name}.in >{self.out} 2>&1 & echo $! >/tmp/{name}.pid")
 
     def wait_for(self, pattern, timeout=90):
