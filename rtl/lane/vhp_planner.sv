@@ -283,8 +283,8 @@ module vhp_planner (
         kpos_q[l]    <= push_chain_i[1].pos;
       end
       full_q[l] <= cnt_q[l][1][ChainW] || 16'(cnt_q[l][1]) >= 16'd1 << snk_log2_q[l] || snk_stalled_i[l];
-      // Blocked: until the sink has more, or what it has becomes all that it can have.
-      if (me && block) blocked_q[l] <= 1'b1;
+      // Blocked: until the sink has more than was looked at, or what it has becomes all that it can have.
+      if (me && block && cnt_q[l][1] == c_q[1]) blocked_q[l] <= 1'b1;
       if (k_push || (full_q[l] && quiet_i[l] && !(me && st_q != PPick))) blocked_q[l] <= 1'b0;
       // A drop decision needs a full FIFO and nothing in flight; without sink chains there is none.
       cand_q[l] <= run_i[l] && ((cnt_q[l][0] != '0 && !blocked_q[l]) || (kfault_q[l] && cnt_q[l][1] == (ChainW+1)'(1)));

@@ -95,6 +95,7 @@ module vhp_vq_avail #(
   // ---------------------------------------------------------------- state per queue
   notify_e [N-1:0]           nst_q;
   logic [N-1:0]              armed_q;      // a kick comes for the next entry
+  logic [N-1:0]              dirty_q;      // the index moved since the enabling write took its value
   vhp_lane_pkg::seq_t [N-1:0] nseq_q;
   logic [N-1:0]              kick_q;
   logic [N-1:0]              chk_q, chk_fly_q;
@@ -393,6 +394,7 @@ module vhp_vq_avail #(
       if (chk_valid_i && chk_lane_i == vhp_pkg::lane_t'(l)) chk_q[l] <= 1'b1;
 
       // Notifications.
+      if (nw_st_q == 2'd1 && nw_lane_q == vhp_pkg::lane_t'(l)) dirty_q[l] <= 1'b0;
       unique case (nst_q[l])
         // A driver that kicks although its queue is awake is told to stop that.
         NActive: if (kick_q[l] && armed_q[l] && !cfg_q[l].event_idx && run_i[l]) nst_q[l] <= NWrDisable;
@@ -400,9 +402,10 @@ module vhp_vq_avail #(
           nst_q[l]  <= NCommit;
           nseq_q[l] <= nw_seq_i;
         end
+        // An index that came meanwhile may be beyond the event that was asked for: once more.
         NCommit: if (vhp_lane_pkg::seq_past(seq_done_i, nseq_q[l])) begin
-          nst_q[l]   <= NCheck;
-          armed_q[l] <= 1'b1;
+          nst_q[l]   <= dirty_q[l] ? NActive : NCheck;
+          armed_q[l] <= !dirty_q[l] || !cfg_q[l].event_idx;
         end
         NWrDisable: if (nw_go && nw_lane_q == vhp_pkg::lane_t'(l)) begin
           nst_q[l]   <= NActive;
@@ -417,7 +420,8 @@ module vhp_vq_avail #(
           if (!ent_fault_q[l]) reason_q[l] <= pb_jump && pb_status_q == vhp_pkg::DmaOk
                                               ? vhp_pkg::StopAvailJump : vhp_lane_pkg::stop_of(pb_status_q);
         end else if (pb_delta_q != 16'd0) begin
-          seen_q[l] <= pb_idx_q;
+          seen_q[l]  <= pb_idx_q;
+          dirty_q[l] <= 1'b1;
           if (nst_q[l] == NIdle || nst_q[l] == NCheck) nst_q[l] <= NActive;
           if (cfg_q[l].event_idx) armed_q[l] <= 1'b0;
         end else if (nst_q[l] == NCheck) begin

@@ -15,6 +15,7 @@
 
 #define DM_FUNCS 3
 #define DM_SPACE (8u << 20)
+#define DM_PIECE (DM_SPACE / 5)   /* fn0's memory is five regions */
 #define DM_READ  1
 #define DM_WRITE 2
 #define DM_VECTORS 32

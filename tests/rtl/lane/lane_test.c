@@ -339,8 +339,8 @@ static void regions_init(void)
 		for (int i = 0; i < 8; i++)
 			rb_write(R_REGION(port * 8 + i) + 0x18, 0);
 		for (int i = 0; i < 5; i++) {
-			uint64_t first = dm_base(0) + (uint64_t)DM_SPACE / 5 * i;
-			uint64_t last = i == 4 ? dm_base(0) + DM_SPACE - 1 : first + DM_SPACE / 5 - 1;
+			uint64_t first = dm_base(0) + (uint64_t)DM_PIECE * i;
+			uint64_t last = i == 4 ? dm_base(0) + DM_SPACE - 1 : first + DM_PIECE - 1;
 			uint32_t r = R_REGION(port * 8 + row[i]);
 
 			rb_write(r + 0x00, (uint32_t)(first - port_delta(port)));
@@ -438,6 +438,15 @@ static void lane_wait_still(int id)
 	fail("lane %d stays busy", id);
 }
 
+static void tell_queue(const char *name, const struct end *e)
+{
+	const struct vq *q = &e->q;
+
+	printf("  %s: size %u%s%s%s, published %04x, used seen %04x, used->idx %04x, free descriptors %u, state %d, wait %u\n",
+	       name, q->size, q->event_idx ? " event_idx" : "", q->mrg ? " mergeable" : "", e->mode == IRQ ? " irq" : "",
+	       q->avail_idx, q->last_used, vq_used_idx((struct vq *)q), q->nfree, e->st, e->wait);
+}
+
 static void run_lanes(void)
 {
 	bool all = false;
@@ -455,6 +464,10 @@ static void run_lanes(void)
 				if (dm_cycle - l->progress > HANG) {
 					fail("lane %d hangs: %u of %u sent, %u returned, %u received, %u dropped; status 0x%x",
 					     i, l->sent, l->target, l->src_done, l->rcvd, l->dropped, rb_read(R_STATUS(i)));
+					tell_queue("source", &l->src);
+					tell_queue("sink", &l->snk);
+					printf("  next packet %u bytes, buffers %u..%u, %s\n", l->pkt[l->rcvd + l->dropped].len,
+					       l->cap_lo, l->cap_hi, dut_idle() ? "idle" : "not idle");
 					return;
 				}
 			}
@@ -702,6 +715,8 @@ static void t_idle(void)
 			lane_step(l);
 			tick(1);
 		}
+		for (int i = 0; i < 5000 && !dut_idle(); i++)
+			tick(1);
 		if (!dut_idle())
 			fail("not idle without work");
 		l->pkt = realloc(l->pkt, (n + 2) * sizeof(*l->pkt));
@@ -924,7 +939,7 @@ static void bad_loop(struct lane *l, struct vq *q)
 
 static void bad_loop2(struct lane *l, struct vq *q)
 {
-	uint16_t a = q->free_list[q->nfree - 1], b = (a + q->size / 2) % q->size;
+	uint16_t a = q->free_list[q->nfree - 1], b = q->free_list[0];
 
 	(void)l;
 	vq_put_desc(q, q->desc, a, good_gpa(q, 50), 50, DIR(q) | VQ_NEXT, b);
@@ -954,7 +969,7 @@ static void bad_region_hole(struct lane *l, struct vq *q)
 {
 	(void)l;
 	/* Across the border of two rows that touch: not in one row. */
-	one_bad(q, dm_base(0) + DM_SPACE / 5 - 8 - q->gpa_delta, 16, DIR(q), 0);
+	one_bad(q, dm_base(0) + DM_PIECE - 8 - q->gpa_delta, 16, DIR(q), 0);
 }
 
 static void bad_region_other(struct lane *l, struct vq *q)
@@ -1240,6 +1255,12 @@ static void malformed_one(const struct bad *b)
 	st = rb_read(R_STATUS(b->lane));
 	if (!(rb_read(R_EVENT) >> b->lane & 1) || !dut_irq())
 		fail("no event, status 0x%x", st);
+	if (failures) {
+		tell_queue("source", &l->src);
+		tell_queue("sink", &l->snk);
+		printf("  sent %u received %u dropped %u, next packet %u bytes\n", l->sent, l->rcvd, l->dropped,
+		       l->pkt[l->rcvd + l->dropped].len);
+	}
 	if ((st >> 8 & 0xff) != (uint32_t)b->reason || (st >> 16 & 1) != b->sink || st & 1)
 		fail("status 0x%x, expected reason %d sink %d not busy", st, b->reason, b->sink);
 	if (st >> 17 != (want_pos & 0x7fff) && b->reason != ST_AVAIL_JUMP)

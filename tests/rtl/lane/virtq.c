@@ -78,6 +78,9 @@ static uint64_t pool_alloc(struct vq *q, struct vq_buf *b, uint32_t len, uint32_
 	uint32_t cost;
 
 	at = (at + align - 1) / align * align;
+	/* No buffer lies across two regions. */
+	if (q->translate && (q->pool + at - dm_base(q->func)) / DM_PIECE != (q->pool + at + len - 1 - dm_base(q->func)) / DM_PIECE)
+		at = ((q->pool + at - dm_base(q->func)) / DM_PIECE + 1) * DM_PIECE + dm_base(q->func) - q->pool;
 	if (at + len > VQ_POOL)
 		at = 0;
 	cost = at + len >= q->pool_head ? at + len - q->pool_head : VQ_POOL - q->pool_head + at + len;
