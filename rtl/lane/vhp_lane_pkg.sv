@@ -101,11 +101,13 @@ package vhp_lane_pkg;
     logic              mrg;
   } packet_t;
 
-  // What becomes of a chain. last: the packet is finished.
+  // What becomes of a chain. last: the packet is finished; whole: of its chains on this side none is to come, so the
+  // used index may show it (all buffers of a merged packet become visible together).
   typedef struct packed {
     vhp_pkg::lane_t        lane;
     logic                  sink;
     logic                  last;
+    logic                  whole;
     logic                  aborted;   // no element: the packet was not written
     vhp_pkg::stop_reason_e reason;  // with aborted: StopNone if the lane had stopped before
     logic [15:0]           head;

@@ -3,7 +3,8 @@
 // Used rings and interrupts of all queues.
 //
 // Purpose     Used elements collect per queue in an aligned line of 8. A line leaves when it is full, at the ring's
-//             end, or when its lane has no packet in flight; then used->idx; then, if the driver wants it, MSI-X.
+//             end, or when its lane has no packet in flight; then used->idx up to the last whole packet (the buffers
+//             of a merged packet must be seen together); then, if the driver wants it, MSI-X.
 // Interrupts  If the cached avail flags (used_event) allow it, at once. Else the index write must have left before
 //             they are read again (chk_*, answered by view_i), and that reading decides: never a lost one. One such
 //             reading is out per queue; what is written meanwhile is judged by the next.
@@ -59,6 +60,8 @@ module vhp_used (
   // ---------------------------------------------------------------- state per queue
   logic [Q-1:0][15:0] avail_q, used_q;      // used_q counts the elements that still collect, too
   logic [Q-1:0][3:0]  cnt_q;
+  logic [Q-1:0][15:0] whole_q, shown_q;     // used index after the last whole packet, and as the driver sees it
+  logic [Q-1:0]       due_q;                // something is to be written
   logic [N-1:0][7:0]  infl_q;
   logic [Q-1:0]       no_int_q, uev_ok_q;   // what the driver wanted when we looked
   logic [Q-1:0][15:0] uev_q;
@@ -85,12 +88,13 @@ module vhp_used (
   vhp_rr_pick #(.N(N)) u_flush (.req_i(flush_q), .last_i(flush_last_q), .valid_o(flush_any), .idx_o(flush_lane));
   vhp_rr_pick #(.N(Q)) u_view  (.req_i(view_elig_q), .last_i(view_last_q), .valid_o(view_any), .idx_o(view_qid));
   // Sink before source.
-  assign flush_qid = {flush_lane, cnt_q[{flush_lane, 1'b1}] != '0};
+  assign flush_qid = {flush_lane, due_q[{flush_lane, 1'b1}]};
 
   always_ff @(posedge clk_i) begin
     for (int unsigned l = 0; l < N; l++) begin
-      flush_q[l] <= !rst_i && infl_q[l] == '0 && (cnt_q[l*2] != '0 || cnt_q[l*2+1] != '0);
+      flush_q[l] <= !rst_i && infl_q[l] == '0 && (due_q[l*2] || due_q[l*2+1]);
     end
+    for (int unsigned q = 0; q < Q; q++) due_q[q] <= !rst_i && (cnt_q[q] != '0 || whole_q[q] != shown_q[q]);
     view_elig_q <= rst_i ? '0 : res_q;
   end
 
@@ -122,7 +126,7 @@ module vhp_used (
   logic [63:0]  ubase_q;
   vhp_lane_pkg::queue_cfg_t c_q;
   logic [511:0] imm_q;
-  logic         msix_q, can_irq_q;
+  logic         msix_q, can_irq_q, hidden_q;   // hidden: no packet became whole
   logic [15:0]  old_q, new_q, uev_cur_q;
   logic         no_int_cur_q, known_q;
   logic         wanted;
@@ -187,20 +191,24 @@ module vhp_used (
       end
       ULoad: begin
         line_q  <= line;
-        pos_q   <= used_q[qid_q];
+        pos_q    <= whole_q[qid_q];
+        hidden_q <= whole_q[qid_q] == shown_q[qid_q];
         start_q <= used_q[qid_q] - 16'(cnt_q[qid_q]);
         n_q     <= cnt_q[qid_q];
         c_q     <= cfg_q[qid_q];
         mask_q  <= (16'd1 << cfg_q[qid_q].size_log2) - 16'd1;
         ubase_q <= base_q[qid_q];
         vec_q   <= vector_q[qid_q];
-        st_q    <= cnt_q[qid_q] == '0 ? UIdle : URotate;   // the choice was a cycle old
+        // The choice was a cycle old; an index can be due without elements.
+        if (cnt_q[qid_q] != '0)                    st_q <= URotate;
+        else if (whole_q[qid_q] != shown_q[qid_q]) st_q <= UIndex;
+        else                                       st_q <= UIdle;
       end
       URotate: begin
         for (int unsigned i = 0; i < 8; i++) imm_q[i*64 +: 64] <= line_q[start_q[2:0] + 3'(i)];
         st_q <= UElems;
       end
-      UElems: if (wr_ready_i) st_q <= UIndex;
+      UElems: if (wr_ready_i) st_q <= hidden_q ? UIdle : UIndex;
       UIndex: begin
         // What is known of the driver's wish before the index leaves.
         new_q        <= pos_q;
@@ -298,9 +306,11 @@ module vhp_used (
         avail_q[q] <= avail_q[q] + 16'd1;
         used_q[q]  <= used_q[q] + 16'd1;
         cnt_q[q]   <= cnt_q[q] + 4'd1;
+        if (ev_i.whole) whole_q[q] <= used_q[q] + 16'd1;
       end
+      if (me && st_q == UElems && wr_ready_i) cnt_q[q] <= '0;
       if (me && st_q == UIndex && wr_ready_i) begin
-        cnt_q[q]      <= '0;
+        shown_q[q]    <= pos_q;
         last_seq_q[q] <= wr_seq_i;
         last_idx_q[q] <= pos_q;
       end
@@ -346,6 +356,8 @@ module vhp_used (
       end
       if (init_i.valid && init_i.lane == vhp_pkg::lane_t'(q / 2)) begin
         cnt_q[q]    <= '0;
+        whole_q[q]  <= used_q[q];
+        shown_q[q]  <= used_q[q];
         sig_q[q]    <= used_q[q];
         no_int_q[q] <= 1'b1;
         uev_ok_q[q] <= 1'b0;
@@ -359,7 +371,7 @@ module vhp_used (
     for (int unsigned l = 0; l < N; l++) begin
       infl_q[l] <= infl_q[l] + 8'(pkt_valid_i && pkt_lane_i == vhp_pkg::lane_t'(l))
                    - 8'(ev_take && ev_i.last && ev_i.lane == vhp_pkg::lane_t'(l));
-      busy_o[l] <= infl_q[l] != '0 || cnt_q[l*2] != '0 || cnt_q[l*2+1] != '0 || fsm_lane[l]
+      busy_o[l] <= infl_q[l] != '0 || cnt_q[l*2] != '0 || cnt_q[l*2+1] != '0 || due_q[l*2] || due_q[l*2+1] || fsm_lane[l]
                    || want_q[l*2] || want_q[l*2+1] || fly_q[l*2] || fly_q[l*2+1];
     end
     if (rst_i) begin
@@ -372,6 +384,8 @@ module vhp_used (
       live_q   <= '0;
       avail_q  <= '0;
       used_q   <= '0;
+      whole_q  <= '0;
+      shown_q  <= '0;
       busy_o   <= '0;
     end
   end

@@ -146,6 +146,7 @@ module vhp_writer (
         src_ev_q        <= '0;
         src_ev_q.lane   <= pkt_i.lane;
         src_ev_q.last   <= 1'b1;
+        src_ev_q.whole  <= 1'b1;
         src_ev_q.head   <= pkt_i.head;
         src_ev_q.reason <= vhp_pkg::StopNone;
         if (dead_q[pkt_i.lane] || (pkt_bad_i && !pkt_i.drop)) begin
@@ -226,6 +227,7 @@ module vhp_writer (
     if (!src_due_q) begin
       ev_o.sink = 1'b1;
       ev_o.last = 1'b0;
+      ev_o.whole = pkt_end_q;
       ev_o.head = head_q;
       ev_o.len  = chain_len_q + n_q;
     end

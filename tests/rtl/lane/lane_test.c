@@ -258,6 +258,9 @@ static void consumer(struct lane *l, struct end *e)
 			if (dm_range(0, 3) == 0)
 				return;
 		}
+		/* virtio-net: the buffers of one merged packet are used together. */
+		if (e == &l->snk && l->parts)
+			fail("lane %d packet %u: the used index shows %u of its %u buffers", l->id, l->rcvd, l->part, l->parts);
 		if (e->mode == IRQ) {
 			e->msix_seen = irq_count(e);
 			vq_enable_irq(&e->q);
