@@ -69,18 +69,19 @@ module vhp_lane_regs (
   end
 
   // ---------------------------------------------------------------- memory of what was written
-  logic [31:0] mem [2048];
-  logic [10:0] mem_addr;
-  logic [31:0] mem_rdata_q;
-  logic        mem_we;
-  assign mem_addr = sel_q == SelRegion ? {3'b100, word[7:0]} : {1'b0, word[9:0]};
+  localparam int unsigned QMemW = vhp_pkg::QidW + 4 < 8 ? 8 : vhp_pkg::QidW + 4;
+  (* ram_style = "block" *) logic [31:0] mem [2 ** (QMemW + 1)];
+  logic [QMemW:0] mem_addr;
+  logic [31:0]    mem_rdata_q;
+  logic           mem_we;
+  assign mem_addr = sel_q == SelRegion ? {1'b1, QMemW'(word[7:0])} : {1'b0, word[QMemW-1:0]};
   always_ff @(posedge clk_i) begin
     if (mem_we) mem[mem_addr] <= merged;
     mem_rdata_q <= mem[mem_addr];
   end
   // Nothing was written to a word yet: it reads as its reset value.
-  logic [2**10-1:0] qset_q;
-  logic [2**8-1:0]  rset_q;
+  logic [2**QMemW-1:0] qset_q;
+  logic [2**8-1:0]     rset_q;
 
   logic [N-1:0]  enable_q, event_q;
   logic [31:0]   mask_q;
@@ -102,7 +103,7 @@ module vhp_lane_regs (
       SelStats:  old = stat_q;
       SelQueue: begin
         if (word[3:0] == vhp_lane_pkg::CtxIdx) old = {used_idx_i[qid], avail_idx_i[qid]};
-        else if (qset_q[word[9:0]])            old = mem_rdata_q;
+        else if (qset_q[word[QMemW-1:0]])            old = mem_rdata_q;
         else if (word[3:0] == vhp_lane_pkg::CtxVector) old = 32'h0000ffff;
       end
       SelRegion: if (rset_q[word[7:0]]) old = mem_rdata_q;
@@ -158,7 +159,7 @@ module vhp_lane_regs (
             SelLane: if (!word[0] && r_q.be[0]) enable_q[lane] <= r_q.wdata[0];
             SelQueue: begin
               ctx_wr_o.valid    <= 1'b1;
-              qset_q[word[9:0]] <= 1'b1;
+              qset_q[word[QMemW-1:0]] <= 1'b1;
             end
             SelRegion: begin
               rgn_wr_o.valid    <= 1'b1;

@@ -71,6 +71,14 @@ void vq_init(struct vq *q, const struct vq_params *p)
 	vq_write_context(q);
 }
 
+/* No buffer lies across two regions. */
+static bool crosses(const struct vq *q, uint32_t at, uint32_t len)
+{
+	uint64_t first = q->pool + at - dm_base(q->func);
+
+	return q->translate && first / DM_PIECE != (first + len - 1) / DM_PIECE;
+}
+
 /* Memory in the order of use; chains come back in that order. */
 static uint64_t pool_alloc(struct vq *q, struct vq_buf *b, uint32_t len, uint32_t align)
 {
@@ -78,11 +86,13 @@ static uint64_t pool_alloc(struct vq *q, struct vq_buf *b, uint32_t len, uint32_
 	uint32_t cost;
 
 	at = (at + align - 1) / align * align;
-	/* No buffer lies across two regions. */
-	if (q->translate && (q->pool + at - dm_base(q->func)) / DM_PIECE != (q->pool + at + len - 1 - dm_base(q->func)) / DM_PIECE)
+	if (crosses(q, at, len))
 		at = ((q->pool + at - dm_base(q->func)) / DM_PIECE + 1) * DM_PIECE + dm_base(q->func) - q->pool;
-	if (at + len > VQ_POOL)
+	if (at + len > VQ_POOL) {
 		at = 0;
+		if (crosses(q, at, len))
+			at = ((q->pool - dm_base(q->func)) / DM_PIECE + 1) * DM_PIECE + dm_base(q->func) - q->pool;
+	}
 	cost = at + len >= q->pool_head ? at + len - q->pool_head : VQ_POOL - q->pool_head + at + len;
 	if (q->pool_used + cost >= VQ_POOL)
 		return 0;
