@@ -116,8 +116,9 @@ bool hb_sink_sample(struct vhp_model *m, struct hb_sink *s, bool valid, bool rea
 	}
 	b->first = !s->in_pkt;
 	b->valid_dw = (unsigned int)__builtin_popcount(keep);
-	if (s->waiting && (memcmp(s->wait_data, data, sizeof(s->wait_data)) ||
-			   memcmp(s->wait_user, user, user_words * 4) || s->wait_keep != keep || s->wait_last != last)) {
+	if (s->waiting &&
+	    (memcmp(s->wait_data, data, sizeof(s->wait_data)) || memcmp(s->wait_user, user, user_words * 4) ||
+	     s->wait_keep != keep || s->wait_last != last)) {
 		sink_violation(m, s, b, "unstable", "the beat changed while tready was 0");
 		s->waiting = false;
 	}

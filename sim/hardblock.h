@@ -46,7 +46,11 @@ struct hb_beat {
 	unsigned int valid_dw; /* dwords in tkeep */
 };
 
-enum hb_kind { HB_WRITE, HB_READ, HB_CPL };
+enum hb_kind {
+	HB_WRITE,
+	HB_READ,
+	HB_CPL
+};
 
 /* A TLP that leaves the block towards the root complex. */
 struct hb_up {
@@ -101,8 +105,8 @@ struct hb_cq_open {
 struct hb_function {
 	uint32_t cfg[1024]; /* registers */
 	uint32_t wmask[1024];
-	uint64_t bme_lost;  /* RQ beats since bus mastership went, saturating */
-	bool flr;	    /* in process */
+	uint64_t bme_lost;	 /* RQ beats since bus mastership went, saturating */
+	bool flr;		 /* in process */
 	unsigned int done_stray; /* cycles with flr_done and no FLR */
 	uint64_t flr_since;
 };
@@ -124,7 +128,7 @@ struct vhp_model {
 	struct vhp_rng rq_rng;
 	struct hb_tag tags[HB_TAGS];
 	unsigned int tags_active, cpl_hdrs, cpl_bytes;
-	struct hb_up *tx[3];	   /* rings, by kind */
+	struct hb_up *tx[3]; /* rings, by kind */
 	unsigned int tx_head[3], tx_count[3];
 	unsigned int tx_bytes;
 	uint64_t tx_order;
@@ -148,13 +152,13 @@ struct vhp_model {
 	struct hb_cq_entry *cq_q[2]; /* rings: posted, non-posted */
 	unsigned int cq_head[2], cq_count[2];
 	uint64_t cq_order;
-	int cq_now;		     /* ring whose head is on the stream, -1 none */
+	int cq_now; /* ring whose head is on the stream, -1 none */
 	unsigned int cq_beat;
 	uint32_t cq_pkt[4 + 1024];
 	unsigned int cq_pkt_dw;
 	struct hb_cq_open *cq_open; /* by tag */
 	unsigned int cq_open_count, cq_next_tag, np_credit;
-	struct hb_cq_open *cc_now;  /* the request that the packet on CC answers */
+	struct hb_cq_open *cc_now; /* the request that the packet on CC answers */
 	struct hb_sink cc;
 	struct vhp_rng cq_rng, cc_rng;
 
@@ -209,7 +213,8 @@ uint64_t hb_bar_addr(const struct vhp_model *m, unsigned int fn, unsigned int ba
  * sink's packet holds it and @p beat tells about it.
  */
 bool hb_sink_sample(struct vhp_model *m, struct hb_sink *s, bool valid, bool ready, const uint32_t *data, uint16_t keep,
-		    bool last, const uint32_t *user, unsigned int user_words, unsigned int sop_lsb, struct hb_beat *beat);
+		    bool last, const uint32_t *user, unsigned int user_words, unsigned int sop_lsb,
+		    struct hb_beat *beat);
 /* After a packet's length is known: does this beat end where it must? False: the packet is to be dropped. */
 bool hb_sink_length(struct vhp_model *m, struct hb_sink *s, const struct hb_beat *beat);
 /* Byte enables of a memory request against its length; a sentence, or NULL if they are right. */

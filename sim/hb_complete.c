@@ -38,8 +38,8 @@ static bool posted(unsigned int type)
 	return type == 1 || (type >= 12 && type <= 14);
 }
 
-int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req, void (*done)(void *arg, const struct vhp_cq_result *res),
-		 void *arg)
+int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
+		 void (*done)(void *arg, const struct vhp_cq_result *res), void *arg)
 {
 	int k = posted(req->type) ? POSTED : NONPOSTED;
 	struct hb_cq_entry *e = &m->cq_q[k][(m->cq_head[k] + m->cq_count[k]) % HB_CQ_QUEUE];
@@ -97,7 +97,8 @@ static int cq_pick(struct vhp_model *m)
 		while (m->cq_count[k] && m->cq_q[k][m->cq_head[k]].dead)
 			cq_pop(m, k);
 	if (m->cq_count[NONPOSTED] && m->np_credit &&
-	    (!m->cq_count[POSTED] || m->cq_q[POSTED][m->cq_head[POSTED]].order > m->cq_q[NONPOSTED][m->cq_head[NONPOSTED]].order))
+	    (!m->cq_count[POSTED] ||
+	     m->cq_q[POSTED][m->cq_head[POSTED]].order > m->cq_q[NONPOSTED][m->cq_head[NONPOSTED]].order))
 		return NONPOSTED;
 	return m->cq_count[POSTED] ? POSTED : -1;
 }
@@ -240,7 +241,12 @@ static void finish(struct vhp_model *m, struct hb_cq_open *o, unsigned int statu
 		o->e.done(o->e.arg, &(struct vhp_cq_result){ .status = status, .dwords = o->got_dw, .data = o->rdata });
 }
 
-#define FAIL(rule, ...) do { hb_violation(m, rule, b, __VA_ARGS__); m->cc.drop = true; return; } while (0)
+#define FAIL(rule, ...)                                \
+	do {                                           \
+		hb_violation(m, rule, b, __VA_ARGS__); \
+		m->cc.drop = true;                     \
+		return;                                \
+	} while (0)
 
 /* An unsuccessful completion carries the request for the error log: first_be, last_be, TPH; then the CQ descriptor. */
 static void check_error_body(struct vhp_model *m, const struct hb_beat *b)
@@ -249,7 +255,8 @@ static void check_error_body(struct vhp_model *m, const struct hb_beat *b)
 	const uint32_t *p = m->cc.pkt;
 
 	if (p[3] != (o->e.req.first_be | o->e.req.last_be << 4) || memcmp(&p[4], o->desc, 16))
-		FAIL("cc-error-body", "dwords 3..7 of a UR or CA completion must be first_be/last_be/TPH and the CQ descriptor");
+		FAIL("cc-error-body",
+		     "dwords 3..7 of a UR or CA completion must be first_be/last_be/TPH and the CQ descriptor");
 }
 
 static void check_data(struct vhp_model *m, const struct hb_beat *b, unsigned int lower, unsigned int count,
@@ -266,11 +273,13 @@ static void check_data(struct vhp_model *m, const struct hb_beat *b, unsigned in
 		return;
 	}
 	if (!mem && o->e.req.type != 2)
-		FAIL("cc-status", "successful completion of request type %u, which the card does not support", o->e.req.type);
+		FAIL("cc-status", "successful completion of request type %u, which the card does not support",
+		     o->e.req.type);
 	if (count != left)
 		FAIL("cc-byte-count", "byte count %u, %u bytes are left of the request", count, left);
 	if (mem && lower != (next & 0x7f))
-		FAIL("cc-lower-address", "lower address 0x%02x, next byte is 0x%02llx", lower, (unsigned long long)(next & 0x7f));
+		FAIL("cc-lower-address", "lower address 0x%02x, next byte is 0x%02llx", lower,
+		     (unsigned long long)(next & 0x7f));
 	if (dwords == 0 || dwords > all)
 		FAIL("cc-dword-count", "%u dwords, %u are left of the request", dwords, all);
 	if (dwords * 4 > hb_mps(m, o->e.req.fn))
@@ -297,8 +306,8 @@ static void cc_first(struct vhp_model *m, const struct hb_beat *b)
 	dwords = bits_get(d, 32, 11);
 	o = &m->cq_open[tag];
 	if (bits_get(d, 48, 16) != HOST_ID || !o->active)
-		FAIL("cc-unexpected", "completion for requester 0x%04x tag %u, which has no request open", (unsigned int)bits_get(d, 48, 16),
-		     tag);
+		FAIL("cc-unexpected", "completion for requester 0x%04x tag %u, which has no request open",
+		     (unsigned int)bits_get(d, 48, 16), tag);
 	m->cc_now = o;
 	if (bits_get(d, 7, 1) || bits_get(d, 8, 2) || bits_get(d, 10, 6) || bits_get(d, 30, 2) || bits_get(d, 47, 1) ||
 	    bits_get(d, 95, 1))
@@ -308,10 +317,11 @@ static void cc_first(struct vhp_model *m, const struct hb_beat *b)
 	if (bits_get(d, 29, 1) != (o->e.req.type == 7))
 		FAIL("cc-locked", "locked bit does not fit the request");
 	if (bits_get(d, 72, 8) != o->e.req.fn)
-		FAIL("cc-function", "completer function %u, the request went to function %u", (unsigned int)bits_get(d, 72, 8),
-		     o->e.req.fn);
+		FAIL("cc-function", "completer function %u, the request went to function %u",
+		     (unsigned int)bits_get(d, 72, 8), o->e.req.fn);
 	if (bits_get(d, 80, 9))
-		FAIL("cc-completer-id", "completer bus or completer-ID enable set; the block inserts the bus of an endpoint");
+		FAIL("cc-completer-id",
+		     "completer bus or completer-ID enable set; the block inserts the bus of an endpoint");
 	if (bits_get(d, 89, 3) != o->e.req.tc || bits_get(d, 92, 3) != o->e.req.attr)
 		FAIL("cc-attr", "TC or attributes differ from the request's");
 	if (status != 0 && status != 1 && status != 4)
@@ -320,8 +330,8 @@ static void cc_first(struct vhp_model *m, const struct hb_beat *b)
 		if (dwords)
 			FAIL("cc-dword-count", "UR or CA with dword count %u instead of 0", dwords);
 		if ((o->e.req.type == 0 || o->e.req.type == 7) && bits_get(d, 16, 13) != o->bytes - o->got_bytes)
-			FAIL("cc-byte-count", "byte count %u, %u bytes are left of the request", (unsigned int)bits_get(d, 16, 13),
-			     o->bytes - o->got_bytes);
+			FAIL("cc-byte-count", "byte count %u, %u bytes are left of the request",
+			     (unsigned int)bits_get(d, 16, 13), o->bytes - o->got_bytes);
 		m->cc.expect = 8;
 		return;
 	}
@@ -389,8 +399,10 @@ static void check_timeout(struct vhp_model *m)
 		if (!o->active || m->cycle - o->since < m->cfg.cc_timeout)
 			continue;
 		if (!o->zombie)
-			hb_violation(m, "cc-timeout", NULL, "no completion after %u cycles: function %u BAR %u offset 0x%llx type %u",
-				     m->cfg.cc_timeout, o->e.req.fn, o->e.req.bar, (unsigned long long)o->e.req.off, o->e.req.type);
+			hb_violation(m, "cc-timeout", NULL,
+				     "no completion after %u cycles: function %u BAR %u offset 0x%llx type %u",
+				     m->cfg.cc_timeout, o->e.req.fn, o->e.req.bar, (unsigned long long)o->e.req.off,
+				     o->e.req.type);
 		finish(m, o, 7);
 	}
 }
@@ -415,13 +427,15 @@ void hb_complete_drive(struct vhp_model *m)
 	cq_drive(m);
 	m->in.pcie_cq_np_req_count = (uint8_t)m->np_credit;
 	m->in.s_axis_cc_tready = m->tx_bytes < m->cfg.tx_queue && m->tx_count[HB_CPL] < HB_TX_QUEUE / 2 &&
-				 rng_pct(&m->cc_rng, m->cfg.cc_ready_pct) ? 0xf : 0;
+			rng_pct(&m->cc_rng, m->cfg.cc_ready_pct)
+		? 0xf
+		: 0;
 }
 
 bool hb_complete_idle(const struct vhp_model *m)
 {
-	return !m->cq_count[0] && !m->cq_count[1] && m->cq_now < 0 && !m->cq_open_count && !m->cc.in_pkt && !m->cc.waiting &&
-	       !m->in.m_axis_cq_tvalid;
+	return !m->cq_count[0] && !m->cq_count[1] && m->cq_now < 0 && !m->cq_open_count && !m->cc.in_pkt &&
+		!m->cc.waiting && !m->in.m_axis_cq_tvalid;
 }
 
 void hb_complete_flr(struct vhp_model *m, unsigned int fn)

@@ -52,14 +52,14 @@ static void reset_registers(struct vhp_model *m, unsigned int fn)
 	memset(f->cfg, 0, sizeof(f->cfg));
 	memset(f->wmask, 0, sizeof(f->wmask));
 	reg(f, 0x00, fn == 0 ? 0x565010ee : 0x107f1af4, 0);
-	reg(f, 0x04, 0x00100000, 0x0546);		     /* memory, master, parity, SERR, INTx disable */
+	reg(f, 0x04, 0x00100000, 0x0546);		    /* memory, master, parity, SERR, INTx disable */
 	reg(f, 0x08, fn == 0 ? 0x12000001 : 0x02000001, 0); /* accelerator, Ethernet; revision 1 */
 	reg(f, 0x0c, m->cfg.nfn > 1 ? 0x00800000 : 0, 0x000000ff);
 	for (unsigned int bar = 0; bar < 6; bar += 2) {
 		size = vhp_model_bar_size(fn, bar);
 		if (!size)
 			continue;
-		reg(f, 0x10 + bar * 4, 0x4, (uint32_t) ~(size - 1));
+		reg(f, 0x10 + bar * 4, 0x4, (uint32_t)~(size - 1));
 		reg(f, 0x14 + bar * 4, 0, 0xffffffff);
 	}
 	reg(f, 0x2c, 0x565010ee, 0);
@@ -170,7 +170,8 @@ static void flr_sample(struct vhp_model *m)
 		}
 	}
 	if (m->out.cfg_flr_done >> m->cfg.nfn)
-		hb_violation(m, "flr-done-stray", NULL, "flr_done of a function that is not there: 0x%x", m->out.cfg_flr_done);
+		hb_violation(m, "flr-done-stray", NULL, "flr_done of a function that is not there: 0x%x",
+			     m->out.cfg_flr_done);
 }
 
 int vhp_model_flr(struct vhp_model *m, unsigned int fn)
@@ -273,8 +274,8 @@ static void ext_sample(struct vhp_model *m)
 		m->ext_data = m->out.cfg_ext_read_data;
 		m->ext_busy = false;
 	} else if (m->ext_busy && !m->ext_read && m->cycle - m->ext_since > m->cfg.ext_timeout) {
-		hb_violation(m, "cfg-ext-timeout", NULL, "no answer to a read of register 0x%x of function %u", m->ext_reg * 4,
-			     m->ext_fn);
+		hb_violation(m, "cfg-ext-timeout", NULL, "no answer to a read of register 0x%x of function %u",
+			     m->ext_reg * 4, m->ext_fn);
 		m->ext_data = 0;
 		m->ext_busy = false;
 	}
@@ -305,7 +306,8 @@ static void mgmt_sample(struct vhp_model *m)
 		return;
 	}
 	if (o->cfg_mgmt_read != m->mgmt_req.cfg_mgmt_read || o->cfg_mgmt_write != m->mgmt_req.cfg_mgmt_write ||
-	    o->cfg_mgmt_addr != m->mgmt_req.cfg_mgmt_addr || o->cfg_mgmt_write_data != m->mgmt_req.cfg_mgmt_write_data ||
+	    o->cfg_mgmt_addr != m->mgmt_req.cfg_mgmt_addr ||
+	    o->cfg_mgmt_write_data != m->mgmt_req.cfg_mgmt_write_data ||
 	    o->cfg_mgmt_function_number != m->mgmt_req.cfg_mgmt_function_number ||
 	    o->cfg_mgmt_byte_enable != m->mgmt_req.cfg_mgmt_byte_enable) {
 		hb_violation(m, "mgmt-unstable", NULL, "the request changed before cfg_mgmt_read_write_done");
@@ -379,6 +381,6 @@ void hb_config_drive(struct vhp_model *m)
 
 bool hb_config_idle(const struct vhp_model *m)
 {
-	return !m->ext_busy && !m->mgmt_busy && !m->mgmt_wait && !m->in.cfg_mgmt_read_write_done && !m->in.cfg_flr_in_process &&
-	       !m->in.cfg_ext_read_received && !m->in.cfg_ext_write_received;
+	return !m->ext_busy && !m->mgmt_busy && !m->mgmt_wait && !m->in.cfg_mgmt_read_write_done &&
+		!m->in.cfg_flr_in_process && !m->in.cfg_ext_read_received && !m->in.cfg_ext_write_received;
 }

@@ -69,7 +69,12 @@ static void tag_free(struct vhp_model *m, unsigned int tag)
 
 /* ------------------------------------------------------------------------------------------ RQ */
 
-#define FAIL(rule, ...) do { hb_violation(m, rule, b, __VA_ARGS__); m->rq.drop = true; return; } while (0)
+#define FAIL(rule, ...)                                \
+	do {                                           \
+		hb_violation(m, rule, b, __VA_ARGS__); \
+		m->rq.drop = true;                     \
+		return;                                \
+	} while (0)
 
 /* The first beat: descriptor and tuser. */
 static void rq_first(struct vhp_model *m, const struct hb_beat *b)
@@ -102,15 +107,16 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 	if (bits_get(d, 79, 1))
 		FAIL("rq-poison", "poisoned request");
 	if (bits_get(d, 120, 1) || bits_get(d, 88, 8))
-		FAIL("rq-requester-id", "requester-ID enable or bus number set; the block inserts the bus of an endpoint");
+		FAIL("rq-requester-id",
+		     "requester-ID enable or bus number set; the block inserts the bus of an endpoint");
 	if (bits_get(d, 104, 16))
 		FAIL("rq-completer-id", "completer ID is not 0 in a request routed by address");
 	if (bits_get(d, 127, 1))
 		FAIL("rq-ecrc", "force ECRC set");
 	if (fn >= m->cfg.nfn)
 		FAIL("rq-function", "function %u is not there", fn);
-	if (bits_get(b->user, 4, 4) || bits_get(b->user, 12, 4) || bits_get(b->user, 16, 4) || bits_get(b->user, 37, 24) ||
-	    bits_get(b->user, 67, 6))
+	if (bits_get(b->user, 4, 4) || bits_get(b->user, 12, 4) || bits_get(b->user, 16, 4) ||
+	    bits_get(b->user, 37, 24) || bits_get(b->user, 67, 6))
 		FAIL("rq-tuser", "fields of a second TLP, addr_offset or TPH are not 0");
 	fault = hb_be_fault(dwords, addr, first_be, last_be);
 	if (fault)
@@ -132,19 +138,27 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 	if (live && tag >= 32 && !hb_ext_tag(m, fn))
 		FAIL("rq-tag-range", "tag %u, but function %u has extended tags disabled", tag, fn);
 	if (m->tags[tag].active)
-		FAIL("rq-tag-reuse", "tag %u is in use (function %u, address 0x%llx, since cycle %llu)", tag, m->tags[tag].fn,
-		     (unsigned long long)m->tags[tag].addr, (unsigned long long)m->tags[tag].issued);
-	m->tags[tag] = (struct hb_tag){ .active = true, .fn = fn, .dwords = dwords, .first_be = first_be, .last_be = last_be,
-					.bytes = bytes, .left = bytes, .addr = addr + off, .issued = m->cycle,
-					.tc = bits_get(d, 121, 3), .attr = bits_get(d, 124, 3) };
+		FAIL("rq-tag-reuse", "tag %u is in use (function %u, address 0x%llx, since cycle %llu)", tag,
+		     m->tags[tag].fn, (unsigned long long)m->tags[tag].addr, (unsigned long long)m->tags[tag].issued);
+	m->tags[tag] = (struct hb_tag){ .active = true,
+					.fn = fn,
+					.dwords = dwords,
+					.first_be = first_be,
+					.last_be = last_be,
+					.bytes = bytes,
+					.left = bytes,
+					.addr = addr + off,
+					.issued = m->cycle,
+					.tc = bits_get(d, 121, 3),
+					.attr = bits_get(d, 124, 3) };
 	m->tags_active++;
 	if (m->tags_active > m->st.reads_outstanding_max)
 		m->st.reads_outstanding_max = m->tags_active;
 	tag_account(m, &m->tags[tag]);
 	if (m->cfg.cplbuf_worst_case && (m->cpl_hdrs > m->cfg.cpl_headers || m->cpl_bytes > m->cfg.cpl_bytes))
 		hb_violation(m, "rq-completion-buffer", b,
-			     "outstanding reads may bring %u headers and %u bytes, the buffer holds %u and %u", m->cpl_hdrs,
-			     m->cpl_bytes, m->cfg.cpl_headers, m->cfg.cpl_bytes);
+			     "outstanding reads may bring %u headers and %u bytes, the buffer holds %u and %u",
+			     m->cpl_hdrs, m->cpl_bytes, m->cfg.cpl_headers, m->cfg.cpl_bytes);
 }
 
 #undef FAIL
@@ -330,8 +344,8 @@ void hb_rc_push(struct vhp_model *m, const struct hb_cpl *cpl)
 	m->rc_buf_hdrs++;
 	m->rc_buf_bytes += cpl->dwords * 4;
 	if (m->rc_buf_hdrs > m->cfg.cpl_headers || m->rc_buf_bytes > m->cfg.cpl_bytes)
-		hb_violation(m, "rc-buffer-overrun", NULL, "the completion buffer holds %u headers and %u bytes", m->rc_buf_hdrs,
-			     m->rc_buf_bytes);
+		hb_violation(m, "rc-buffer-overrun", NULL, "the completion buffer holds %u headers and %u bytes",
+			     m->rc_buf_hdrs, m->rc_buf_bytes);
 }
 
 static void rc_sample(struct vhp_model *m)
@@ -431,8 +445,8 @@ void hb_request_sample(struct vhp_model *m)
 	struct hb_beat b;
 
 	rc_sample(m);
-	if (hb_sink_sample(m, &m->rq, o->s_axis_rq_tvalid, ready, o->s_axis_rq_tdata, o->s_axis_rq_tkeep, o->s_axis_rq_tlast,
-			   o->s_axis_rq_tuser, 5, 20, &b)) {
+	if (hb_sink_sample(m, &m->rq, o->s_axis_rq_tvalid, ready, o->s_axis_rq_tdata, o->s_axis_rq_tkeep,
+			   o->s_axis_rq_tlast, o->s_axis_rq_tuser, 5, 20, &b)) {
 		rq_beat(m, &b);
 	} else if (o->s_axis_rq_tvalid) {
 		m->st.rq_stall++;
@@ -459,7 +473,7 @@ void hb_request_drive(struct vhp_model *m)
 {
 	struct vhp_edge_in *in = &m->in;
 	bool room = m->tx_bytes < m->cfg.tx_queue && m->tx_count[HB_READ] < m->cfg.np_queue &&
-		    m->tx_count[HB_WRITE] < HB_TX_QUEUE / 4;
+		m->tx_count[HB_WRITE] < HB_TX_QUEUE / 4;
 	unsigned int nph = cap(m->cfg.nph, m->nph_used + m->tx_count[HB_READ], 127);
 
 	rc_drive(m);
@@ -495,8 +509,8 @@ void hb_request_drive(struct vhp_model *m)
 
 bool hb_request_idle(const struct vhp_model *m)
 {
-	return !m->tags_active && !m->tx_count[0] && !m->tx_count[1] && !m->tx_count[2] && !m->rc_count && !m->seq_count &&
-	       !m->cred_count && !m->rq.in_pkt && !m->rq.waiting && !m->in.pcie_rq_seq_num_vld0;
+	return !m->tags_active && !m->tx_count[0] && !m->tx_count[1] && !m->tx_count[2] && !m->rc_count &&
+		!m->seq_count && !m->cred_count && !m->rq.in_pkt && !m->rq.waiting && !m->in.pcie_rq_seq_num_vld0;
 }
 
 void hb_request_flr(struct vhp_model *m, unsigned int fn)

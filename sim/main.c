@@ -15,10 +15,10 @@
 
 #include "server.h"
 
-#define MAX_PORTS 2u		 /* of vhp_pkg::NumPorts, the Verilated card */
-#define CHUNK 64u		 /* cycles between two looks at the sockets */
-#define BOOT_CYCLES 20000000ull	 /* 80 ms of simulated time until configuration space must be on */
-#define FAULTS_LOGGED 20u	 /* DMA faults written to the log one by one */
+#define MAX_PORTS 2u		/* of vhp_pkg::NumPorts, the Verilated card */
+#define CHUNK 64u		/* cycles between two looks at the sockets */
+#define BOOT_CYCLES 20000000ull /* 80 ms of simulated time until configuration space must be on */
+#define FAULTS_LOGGED 20u	/* DMA faults written to the log one by one */
 
 /* Which window the Verilated card of this program has (sim.mk). */
 #define OWN_WINDOW (VHP_CONFIG_FULL ? VHP_WINDOW_FULL : VHP_WINDOW_PCIE4)
@@ -42,19 +42,41 @@ struct sim {
 /* For the clean-up when a broken rule ends the process from inside the model. */
 static struct sim *the_sim;
 
-enum { KEY_PORTS = 256, KEY_WINDOW, KEY_TRACE, KEY_STATS, KEY_SEED, KEY_FIRMWARE, KEY_LATENCY, KEY_JITTER, KEY_UP, KEY_DOWN,
-       KEY_MPS, KEY_MRRS, KEY_RCB, KEY_SPLIT, KEY_ORDERED, KEY_READY, KEY_NO_EXT_TAG, KEY_FAULTS };
+enum {
+	KEY_PORTS = 256,
+	KEY_WINDOW,
+	KEY_TRACE,
+	KEY_STATS,
+	KEY_SEED,
+	KEY_FIRMWARE,
+	KEY_LATENCY,
+	KEY_JITTER,
+	KEY_UP,
+	KEY_DOWN,
+	KEY_MPS,
+	KEY_MRRS,
+	KEY_RCB,
+	KEY_SPLIT,
+	KEY_ORDERED,
+	KEY_READY,
+	KEY_NO_EXT_TAG,
+	KEY_FAULTS
+};
 
 static const struct argp_option option_table[] = {
-	{ "socket-dir", 'd', "DIR", 0, "directory for the sockets fn0.sock, fn1.sock, ... (required; made if absent)", 0 },
+	{ "socket-dir", 'd', "DIR", 0, "directory for the sockets fn0.sock, fn1.sock, ... (required; made if absent)",
+	  0 },
 	{ "ports", KEY_PORTS, "N", 0, "vhost-pci-net functions to offer, 1 to 2 (default 2)", 0 },
 	{ "config-window", KEY_WINDOW, "pcie4|full", 0,
-	  "configuration space that user logic answers: pcie4 0xb0..0xbf (default), full 0x90..0xff with the virtio capabilities", 0 },
-	{ "firmware", KEY_FIRMWARE, "FILE", 0, "firmware image, $readmemh words (default: fw/firmware.hex beside the program's folder)", 0 },
+	  "configuration space that user logic answers: pcie4 0xb0..0xbf (default), full 0x90..0xff with the virtio capabilities",
+	  0 },
+	{ "firmware", KEY_FIRMWARE, "FILE", 0,
+	  "firmware image, $readmemh words (default: fw/firmware.hex beside the program's folder)", 0 },
 	{ "trace", KEY_TRACE, "FILE.fst", 0, "write a wave trace", 0 },
 	{ "stats", KEY_STATS, "FILE.json", 0, "write statistics at the end", 0 },
 	{ "seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0 },
-	{ "dma-faults-fatal", KEY_FAULTS, NULL, 0, "end with status 1 at the first access outside a function's mappings", 0 },
+	{ "dma-faults-fatal", KEY_FAULTS, NULL, 0,
+	  "end with status 1 at the first access outside a function's mappings", 0 },
 	{ NULL, 0, NULL, 0, "Timing and link (cycles of 4 ns):", 1 },
 	{ "latency", KEY_LATENCY, "CYCLES", 0, "read round trip (default 250)", 1 },
 	{ "latency-jitter", KEY_JITTER, "CYCLES", 0, "up to so much more, per read (default 0)", 1 },
@@ -157,7 +179,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		c->reorder = true;
 		break;
 	case KEY_READY:
-		c->rq_ready_pct = c->cc_ready_pct = c->rc_valid_pct = c->cq_valid_pct = (unsigned int)number(state, "ready", arg, 100);
+		c->rq_ready_pct = c->cc_ready_pct = c->rc_valid_pct = c->cq_valid_pct =
+			(unsigned int)number(state, "ready", arg, 100);
 		if (c->rq_ready_pct == 0)
 			argp_error(state, "--ready: at least 1");
 		break;
@@ -247,7 +270,8 @@ static int write_stats(struct sim *s)
 	busy = seconds((struct timespec){ 0 }, cpu);
 	for (unsigned int i = 0; i < s->nfn; i++)
 		faults += st->fn[i].dma_faults;
-	fprintf(f, "{\"simulator\": {\"seed\": %llu, \"wall_seconds\": %.3f, \"cpu_seconds\": %.3f, \"cycles_per_second\": %.0f},\n",
+	fprintf(f,
+		"{\"simulator\": {\"seed\": %llu, \"wall_seconds\": %.3f, \"cpu_seconds\": %.3f, \"cycles_per_second\": %.0f},\n",
 		(unsigned long long)s->o.model.seed, seconds(s->start, now), busy, (double)cycles / busy);
 	fprintf(f, "\"dma_faults\": %llu,\n\"servers\": [", (unsigned long long)faults);
 	for (unsigned int i = 0; i < s->nfn; i++) {
@@ -258,8 +282,8 @@ static int write_stats(struct sim *s)
 			"%s\n  {\"function\": %u, \"irqs\": %llu, \"irqs_untied\": %llu, \"irqs_foreign\": %llu, \"clients\": %llu, "
 			"\"refused\": %llu, \"messages\": %llu, \"errors\": %llu, \"disconnected_for_fault\": %llu}",
 			i ? "," : "", i, (unsigned long long)h->irqs, (unsigned long long)h->irqs_untied,
-			(unsigned long long)h->irqs_foreign, (unsigned long long)v->clients, (unsigned long long)v->refused,
-			(unsigned long long)v->messages, (unsigned long long)v->errors,
+			(unsigned long long)h->irqs_foreign, (unsigned long long)v->clients,
+			(unsigned long long)v->refused, (unsigned long long)v->messages, (unsigned long long)v->errors,
 			(unsigned long long)v->disconnected_for_fault);
 	}
 	fprintf(f, "\n],\n\"model\": ");
@@ -288,9 +312,10 @@ static void on_dma_fault(void *arg, unsigned int fn, bool write, uint64_t addr, 
 	uint64_t n = vhp_model_stats(s->m)->fn[fn].dma_faults;
 
 	if (n <= FAULTS_LOGGED || n % 1000 == 0)
-		fprintf(stderr, "vhp-sim: cycle %llu: DMA fault %llu of fn%u: %s of %u bytes at 0x%llx is outside its mappings\n",
-			(unsigned long long)vhp_model_cycle(s->m), (unsigned long long)n, fn, write ? "write" : "read", bytes,
-			(unsigned long long)addr);
+		fprintf(stderr,
+			"vhp-sim: cycle %llu: DMA fault %llu of fn%u: %s of %u bytes at 0x%llx is outside its mappings\n",
+			(unsigned long long)vhp_model_cycle(s->m), (unsigned long long)n, fn, write ? "write" : "read",
+			bytes, (unsigned long long)addr);
 }
 
 static void remove_sockets(void)
@@ -369,8 +394,8 @@ static int start(struct sim *s)
 	if (!s->m)
 		return 1;
 	if (vhp_model_run_until(s->m, booted, s->m, BOOT_CYCLES)) {
-		fprintf(stderr, "vhp-sim: the firmware %s did not enable configuration space within %llu cycles\n", s->o.firmware,
-			BOOT_CYCLES);
+		fprintf(stderr, "vhp-sim: the firmware %s did not enable configuration space within %llu cycles\n",
+			s->o.firmware, BOOT_CYCLES);
 		return 1;
 	}
 	if (mkdir(s->o.dir, 0777) && errno != EEXIST) {
@@ -392,10 +417,16 @@ static int start(struct sim *s)
 
 int main(int argc, char **argv)
 {
-	static const struct argp parser = { option_table, parse_option, NULL,
-					    "Simulates the card and offers each of its functions on a vfio-user socket. Prints the line "
-					    "\"ready\" when the sockets accept; SIGTERM or SIGINT end it.",
-					    NULL, NULL, NULL };
+	static const struct argp parser = {
+		option_table,
+		parse_option,
+		NULL,
+		"Simulates the card and offers each of its functions on a vfio-user socket. Prints the line "
+		"\"ready\" when the sockets accept; SIGTERM or SIGINT end it.",
+		NULL,
+		NULL,
+		NULL
+	};
 	static struct sim s;
 	sigset_t set;
 	int rc;

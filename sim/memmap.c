@@ -268,7 +268,10 @@ __attribute__((noinline)) static void copy(uint8_t *dst, const uint8_t *src, uns
 {
 	while (len) {
 		uintptr_t both = (uintptr_t)dst | (uintptr_t)src;
-		unsigned int n = len >= 8 && !(both & 7) ? 8 : len >= 4 && !(both & 3) ? 4 : len >= 2 && !(both & 1) ? 2 : 1;
+		unsigned int n = len >= 8 && !(both & 7) ? 8
+			: len >= 4 && !(both & 3)	 ? 4
+			: len >= 2 && !(both & 1)	 ? 2
+							 : 1;
 
 		switch (n) {
 		case 8:

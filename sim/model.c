@@ -180,7 +180,7 @@ int vhp_model_run_until(struct vhp_model *m, bool (*done)(void *arg), void *arg,
 bool vhp_model_idle(const struct vhp_model *m)
 {
 	return !m->reset_left && m->out_valid && m->out.card_idle_o && hb_request_idle(m) && hb_complete_idle(m) &&
-	       hb_config_idle(m) && root_idle(m->root);
+		hb_config_idle(m) && root_idle(m->root);
 }
 
 int vhp_model_run_idle(struct vhp_model *m, uint64_t max)
@@ -277,7 +277,8 @@ int vhp_model_bar_read(struct vhp_model *m, unsigned int fn, unsigned int bar, u
 	return rc;
 }
 
-int vhp_model_bar_write(struct vhp_model *m, unsigned int fn, unsigned int bar, uint64_t off, const void *buf, size_t len)
+int vhp_model_bar_write(struct vhp_model *m, unsigned int fn, unsigned int bar, uint64_t off, const void *buf,
+			size_t len)
 {
 	int rc = check_access(m, fn, bar, off, len);
 	const uint8_t *src = buf;
@@ -335,7 +336,8 @@ int vhp_model_enable(struct vhp_model *m, unsigned int fn)
 	return rc ? rc : vhp_model_config_write(m, fn, 0x04, 0x0006, 0x3);
 }
 
-int vhp_model_msix_entry(struct vhp_model *m, unsigned int fn, unsigned int vector, uint64_t addr, uint32_t data, bool masked)
+int vhp_model_msix_entry(struct vhp_model *m, unsigned int fn, unsigned int vector, uint64_t addr, uint32_t data,
+			 bool masked)
 {
 	uint32_t entry[4] = { (uint32_t)addr, (uint32_t)(addr >> 32), data, masked };
 
@@ -420,8 +422,9 @@ int vhp_model_stats_json(const struct vhp_model *m, FILE *out)
 		json_dir(out, "cpl", &f->cpl, ", ");
 		fprintf(out,
 			"\"payload_up\": %llu, \"payload_down\": %llu, \"msix\": %llu, \"dma_faults\": %llu, \"dropped\": %llu}%s\n",
-			(unsigned long long)f->payload_up, (unsigned long long)f->payload_down, (unsigned long long)f->msix,
-			(unsigned long long)f->dma_faults, (unsigned long long)f->dropped, i + 1 < m->cfg.nfn ? "," : "");
+			(unsigned long long)f->payload_up, (unsigned long long)f->payload_down,
+			(unsigned long long)f->msix, (unsigned long long)f->dma_faults, (unsigned long long)f->dropped,
+			i + 1 < m->cfg.nfn ? "," : "");
 	}
 	fprintf(out, "  ]\n}\n");
 	return ferror(out) ? -EIO : 0;

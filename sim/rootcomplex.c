@@ -69,7 +69,8 @@ int root_map(struct root *r, unsigned int fn, uint64_t iova, uint64_t len, void 
 	return fn < VHP_MODEL_MAX_FN ? memmap_add(r->map[fn], iova, len, mem, perm) : -EINVAL;
 }
 
-int root_map_fd(struct root *r, unsigned int fn, uint64_t iova, uint64_t len, int fd, uint64_t offset, unsigned int perm)
+int root_map_fd(struct root *r, unsigned int fn, uint64_t iova, uint64_t len, int fd, uint64_t offset,
+		unsigned int perm)
 {
 	return fn < VHP_MODEL_MAX_FN ? memmap_add_fd(r->map[fn], iova, len, fd, offset, perm) : -EINVAL;
 }
@@ -152,8 +153,13 @@ static void accept_read(struct root *r, const struct hb_up *t, uint64_t sent)
 	if (!tag->active || tag->closing)
 		return; /* ended by FLR on the way */
 	p = &r->pend[r->pend_count++];
-	*p = (struct pending){ .tag = t->tag, .fn = t->fn, .left = tag->bytes, .next = tag->addr, .order = r->order++,
-			       .tc = tag->tc, .attr = tag->attr };
+	*p = (struct pending){ .tag = t->tag,
+			       .fn = t->fn,
+			       .left = tag->bytes,
+			       .next = tag->addr,
+			       .order = r->order++,
+			       .tc = tag->tc,
+			       .attr = tag->attr };
 	p->due = sent + m->cfg.latency + (m->cfg.latency_jitter ? rng_below(&r->rng, m->cfg.latency_jitter + 1) : 0);
 	p->outcome = m->cfg.on_dma_read ? m->cfg.on_dma_read(m->cfg.arg, &rd) : VHP_OUT_OK;
 	if (!memmap_covers(r->map[t->fn], tag->addr, tag->bytes, VHP_MEM_READ)) {
@@ -237,13 +243,23 @@ static void data_completion(struct root *r, struct pending *p, struct hb_cpl *c)
 {
 	unsigned int n = split(r, p);
 
-	*c = (struct hb_cpl){ .tag = p->tag, .fn = p->fn, .byte_count = p->left, .lower = p->next & 0xfff, .bytes = n,
-			      .tc = p->tc, .attr = p->attr };
+	*c = (struct hb_cpl){ .tag = p->tag,
+			      .fn = p->fn,
+			      .byte_count = p->left,
+			      .lower = p->next & 0xfff,
+			      .bytes = n,
+			      .tc = p->tc,
+			      .attr = p->attr };
 	c->dwords = (unsigned int)((p->next & 3) + n + 3) / 4;
 	if (memmap_read(r->map[p->fn], p->next, (uint8_t *)c->data + (p->next & 3), n)) {
 		fault(r, p->fn, false, p->next, n);
-		*c = (struct hb_cpl){ .tag = p->tag, .fn = p->fn, .code = 2, .status = 1, .completed = true,
-				      .byte_count = p->left, .lower = p->next & 0x7f };
+		*c = (struct hb_cpl){ .tag = p->tag,
+				      .fn = p->fn,
+				      .code = 2,
+				      .status = 1,
+				      .completed = true,
+				      .byte_count = p->left,
+				      .lower = p->next & 0x7f };
 		p->left = 0;
 		return;
 	}
@@ -255,8 +271,15 @@ static void data_completion(struct root *r, struct pending *p, struct hb_cpl *c)
 /* A completion that ends the read with an error. */
 static void error_completion(struct pending *p, struct hb_cpl *c, unsigned int code, unsigned int status)
 {
-	*c = (struct hb_cpl){ .tag = p->tag, .fn = p->fn, .code = code, .status = status, .completed = true,
-			      .byte_count = p->left, .lower = p->next & 0x7f, .tc = p->tc, .attr = p->attr };
+	*c = (struct hb_cpl){ .tag = p->tag,
+			      .fn = p->fn,
+			      .code = code,
+			      .status = status,
+			      .completed = true,
+			      .byte_count = p->left,
+			      .lower = p->next & 0x7f,
+			      .tc = p->tc,
+			      .attr = p->attr };
 	p->left = 0;
 }
 
@@ -360,7 +383,8 @@ void root_tick(struct root *r)
 	r->down_budget += m->cfg.down_rate;
 	if (r->down_budget > m->cfg.down_rate)
 		r->down_budget = m->cfg.down_rate;
-	while (r->pend_count && r->next_due <= m->cycle && r->down_budget > 0 && hb_rc_room(m) > HB_TAGS && (p = choose(r)))
+	while (r->pend_count && r->next_due <= m->cycle && r->down_budget > 0 && hb_rc_room(m) > HB_TAGS &&
+	       (p = choose(r)))
 		if (complete(r, p))
 			*p = r->pend[--r->pend_count];
 }

@@ -21,7 +21,8 @@ void root_cancel(struct root *r, unsigned int fn);
 bool root_down_take(struct root *r, unsigned int bytes);
 
 int root_map(struct root *r, unsigned int fn, uint64_t iova, uint64_t len, void *mem, unsigned int perm);
-int root_map_fd(struct root *r, unsigned int fn, uint64_t iova, uint64_t len, int fd, uint64_t offset, unsigned int perm);
+int root_map_fd(struct root *r, unsigned int fn, uint64_t iova, uint64_t len, int fd, uint64_t offset,
+		unsigned int perm);
 int root_unmap(struct root *r, unsigned int fn, uint64_t iova, uint64_t len);
 void root_unmap_all(struct root *r, unsigned int fn);
 

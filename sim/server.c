@@ -139,7 +139,8 @@ static int program_vector(struct vhp_server *s, unsigned int vector)
 {
 	bool on = s->irq[vector] >= 0;
 
-	return vhp_model_msix_entry(s->m, s->fn, vector, on ? msix_addr(s, vector) : 0, on ? msix_data(s, vector) : 0, !on);
+	return vhp_model_msix_entry(s->m, s->fn, vector, on ? msix_addr(s, vector) : 0, on ? msix_data(s, vector) : 0,
+				    !on);
 }
 
 static bool is_eventfd(int fd)
@@ -195,7 +196,8 @@ void vhp_server_msix(struct vhp_server *s, uint64_t addr, uint32_t data)
 {
 	uint64_t vector = (addr - msix_addr(s, 0)) / 0x10;
 
-	if (vector >= VECTORS || addr != msix_addr(s, (unsigned int)vector) || data != msix_data(s, (unsigned int)vector)) {
+	if (vector >= VECTORS || addr != msix_addr(s, (unsigned int)vector) ||
+	    data != msix_data(s, (unsigned int)vector)) {
 		s->st.irqs_foreign++;
 		fprintf(stderr, "vhp-sim: fn%u: message 0x%08x to 0x%llx, which is in no table entry\n", s->fn, data,
 			(unsigned long long)addr);

@@ -21,9 +21,9 @@ struct vfu_server *vhp_server_vfu(struct vhp_server *s);
 void vhp_server_msix(struct vhp_server *s, uint64_t addr, uint32_t data);
 
 struct vhp_server_stats {
-	uint64_t irqs;		/**< eventfds signalled */
-	uint64_t irqs_untied;	/**< messages for a vector that nobody ties (any more) */
-	uint64_t irqs_foreign;	/**< messages with an address or data that was never programmed: a defect of the card */
+	uint64_t irqs;	       /**< eventfds signalled */
+	uint64_t irqs_untied;  /**< messages for a vector that nobody ties (any more) */
+	uint64_t irqs_foreign; /**< messages with an address or data that was never programmed: a defect of the card */
 };
 
 const struct vhp_server_stats *vhp_server_stats(const struct vhp_server *s);

@@ -18,7 +18,8 @@
 #include <unistd.h>
 #include <vector>
 
-namespace {
+namespace
+{
 
 struct Top {
 	VerilatedContext context;
@@ -89,7 +90,8 @@ void vl_finish(const char *, int, const char *)
 
 void vl_stop(const char *file, int line, const char *hier)
 {
-	std::string text = std::string(file) + ":" + std::to_string(line) + ": assertion failed or $error in " + (hier ? hier : "");
+	std::string text = std::string(file) + ":" + std::to_string(line) + ": assertion failed or $error in " +
+		(hier ? hier : "");
 
 	if (!current) {
 		std::fprintf(stderr, "%s\n", text.c_str());
@@ -109,12 +111,12 @@ void vl_fatal(const char *file, int line, const char *hier, const char *msg)
 	_exit(1);
 }
 
-extern "C" const struct vhp_top_ops vhp_verilated_ops = {settle, edge, failure, flush};
+extern "C" const struct vhp_top_ops vhp_verilated_ops = { settle, edge, failure, flush };
 
 extern "C" void *vhp_verilated_create(uint64_t seed, int argc, const char *const *argv)
 {
 	Top *top = new Top;
-	std::vector<const char *> args = {"vhp"};
+	std::vector<const char *> args = { "vhp" };
 
 	for (int i = 0; i < argc; i++)
 		if (argv[i][0] == '+')

@@ -158,7 +158,8 @@ static void conn_close(struct vfu_server *s, struct conn *c)
 	}
 }
 
-static void conn_fault(struct vfu_server *s, struct conn *c, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void conn_fault(struct vfu_server *s, struct conn *c, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* The stream cannot be trusted any more. */
 static void conn_fault(struct vfu_server *s, struct conn *c, const char *fmt, ...)
@@ -206,7 +207,8 @@ static void flush_out(struct vfu_server *s, struct conn *c)
 	(void)s;
 }
 
-static void reply(struct vfu_server *s, const struct request *r, const void *body, size_t len, const void *more, size_t more_len)
+static void reply(struct vfu_server *s, const struct request *r, const void *body, size_t len, const void *more,
+		  size_t more_len)
 {
 	struct header h = {
 		.id = htole16(r->h.id),
@@ -242,8 +244,9 @@ static void reply_error(struct vfu_server *s, const struct request *r, int rc)
 
 static int do_version(struct vfu_server *s, struct request *r)
 {
-	static const char text[] = "{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":65536,\"pgsizes\":4096,"
-				   "\"write_multiple\":true}}";
+	static const char text[] =
+		"{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":65536,\"pgsizes\":4096,"
+		"\"write_multiple\":true}}";
 	struct version v;
 	const char *json = (const char *)r->body + sizeof(v);
 	json_t *root;
@@ -288,8 +291,8 @@ static int do_dma_map(struct vfu_server *s, struct request *r)
 		return -EINVAL;
 	/* Without a descriptor the memory is not reachable (ROMs, other devices): an access of the card is a DMA fault. */
 	if (r->c->nfds == 1 && le32toh(a.flags))
-		rc = s->cfg.ops->dma_map(s->cfg.arg, le64toh(a.address), le64toh(a.size), r->c->fds[0], le64toh(a.offset),
-					 le32toh(a.flags));
+		rc = s->cfg.ops->dma_map(s->cfg.arg, le64toh(a.address), le64toh(a.size), r->c->fds[0],
+					 le64toh(a.offset), le32toh(a.flags));
 	if (!rc)
 		reply(s, r, NULL, 0, NULL, 0);
 	return rc;
@@ -321,8 +324,10 @@ static int do_dma_unmap(struct vfu_server *s, struct request *r)
 
 static int do_get_info(struct vfu_server *s, struct request *r)
 {
-	struct device_info a = { .argsz = htole32(sizeof(a)), .flags = htole32(VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI),
-				 .num_regions = htole32(VFU_REGIONS), .num_irqs = htole32(VFIO_PCI_NUM_IRQS) };
+	struct device_info a = { .argsz = htole32(sizeof(a)),
+				 .flags = htole32(VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI),
+				 .num_regions = htole32(VFU_REGIONS),
+				 .num_irqs = htole32(VFIO_PCI_NUM_IRQS) };
 
 	if (r->len < sizeof(a))
 		return -EINVAL;
@@ -402,7 +407,8 @@ static int do_set_irqs(struct vfu_server *s, struct request *r)
 	count = le32toh(a.count);
 	data = le32toh(a.flags) & VFIO_IRQ_SET_DATA_TYPE_MASK;
 	action = le32toh(a.flags) & VFIO_IRQ_SET_ACTION_TYPE_MASK;
-	if (le32toh(a.index) >= VFIO_PCI_NUM_IRQS || (le32toh(a.flags) & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK)))
+	if (le32toh(a.index) >= VFIO_PCI_NUM_IRQS ||
+	    (le32toh(a.flags) & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK)))
 		return -EINVAL;
 	if (start > irq_count(s, le32toh(a.index)) || count > irq_count(s, le32toh(a.index)) - start)
 		return -EINVAL;
@@ -477,7 +483,8 @@ static int do_region_write(struct vfu_server *s, struct request *r)
 	if (!rc && r->len != sizeof(a) + le32toh(a.count))
 		rc = -EINVAL;
 	if (!rc)
-		rc = s->cfg.ops->region_write(s->cfg.arg, le32toh(a.region), le64toh(a.offset), r->body + sizeof(a), le32toh(a.count));
+		rc = s->cfg.ops->region_write(s->cfg.arg, le32toh(a.region), le64toh(a.offset), r->body + sizeof(a),
+					      le32toh(a.count));
 	if (!rc)
 		reply(s, r, &a, sizeof(a), NULL, 0);
 	return rc;
@@ -497,10 +504,12 @@ static int do_write_multi(struct vfu_server *s, struct request *r)
 		return -EINVAL;
 	for (i = 0; !rc && i < n; i++) {
 		memcpy(&w, r->body + sizeof(n) + i * sizeof(w), sizeof(w));
-		rc = le32toh(w.count) > sizeof(w.data) ? -EINVAL :
-			     check_region(s, le32toh(w.region), le64toh(w.offset), le32toh(w.count));
+		rc = le32toh(w.count) > sizeof(w.data)
+			? -EINVAL
+			: check_region(s, le32toh(w.region), le64toh(w.offset), le32toh(w.count));
 		if (!rc)
-			rc = s->cfg.ops->region_write(s->cfg.arg, le32toh(w.region), le64toh(w.offset), w.data, le32toh(w.count));
+			rc = s->cfg.ops->region_write(s->cfg.arg, le32toh(w.region), le64toh(w.offset), w.data,
+						      le32toh(w.count));
 	}
 	n = htole64(n);
 	if (!rc)
@@ -598,7 +607,9 @@ static bool read_some(struct vfu_server *s, struct conn *c)
 		char buf[CMSG_SPACE(VFU_MAX_FDS * sizeof(int))];
 	} control;
 	struct iovec iov = { c->in + c->got, c->need - c->got };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	ssize_t n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 	struct header h;
 
@@ -623,7 +634,8 @@ static bool read_some(struct vfu_server *s, struct conn *c)
 	if (c->got == sizeof(h) && c->need == sizeof(h)) {
 		memcpy(&h, c->in, sizeof(h));
 		if (le32toh(h.size) < sizeof(h) || le32toh(h.size) > MAX_MSG) {
-			conn_fault(s, c, "message of %u bytes; 16 to %zu are possible", le32toh(h.size), (size_t)MAX_MSG);
+			conn_fault(s, c, "message of %u bytes; 16 to %zu are possible", le32toh(h.size),
+				   (size_t)MAX_MSG);
 			return true;
 		}
 		c->need = le32toh(h.size);
@@ -710,8 +722,9 @@ unsigned int vfu_poll_fds(const struct vfu_server *s, struct pollfd *fds)
 
 		if (c->fd < 0)
 			continue;
-		fds[n++] = (struct pollfd){ .fd = c->fd, .events = (short)((c->out_len < MAX_REPLIES ? POLLIN : 0) |
-									  (c->out_len ? POLLOUT : 0)) };
+		fds[n++] = (struct pollfd){ .fd = c->fd,
+					    .events = (short)((c->out_len < MAX_REPLIES ? POLLIN : 0) |
+							      (c->out_len ? POLLOUT : 0)) };
 	}
 	return n;
 }

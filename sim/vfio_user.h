@@ -17,11 +17,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VFU_REGIONS 9u	      /**< 0..5 BARs, 6 ROM, 7 configuration space, 8 VGA */
+#define VFU_REGIONS 9u /**< 0..5 BARs, 6 ROM, 7 configuration space, 8 VGA */
 #define VFU_REGION_CONFIG 7u
-#define VFU_MAX_XFER 65536u   /**< bytes of one region access */
-#define VFU_MAX_FDS 16u	      /**< descriptors of one message */
-#define VFU_MAX_POLL 6u	      /**< descriptors a server polls at most */
+#define VFU_MAX_XFER 65536u /**< bytes of one region access */
+#define VFU_MAX_FDS 16u	    /**< descriptors of one message */
+#define VFU_MAX_POLL 6u	    /**< descriptors a server polls at most */
 
 #define VFU_PERM_READ 1u
 #define VFU_PERM_WRITE 2u

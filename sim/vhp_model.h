@@ -43,15 +43,15 @@ enum vhp_config_window {
 /** What becomes of a read of the card; names of the RC error code. */
 enum vhp_outcome {
 	VHP_OUT_OK = 0,
-	VHP_OUT_POISONED = 1,	/**< one split is poisoned, the others are good */
-	VHP_OUT_UR = 2,		/**< status UR */
-	VHP_OUT_NO_DATA = 3,	/**< completion without data, or byte count too big */
+	VHP_OUT_POISONED = 1,	  /**< one split is poisoned, the others are good */
+	VHP_OUT_UR = 2,		  /**< status UR */
+	VHP_OUT_NO_DATA = 3,	  /**< completion without data, or byte count too big */
 	VHP_OUT_RID_MISMATCH = 4, /**< one bad split with desc[30] = 0, then the good ones */
-	VHP_OUT_START_ADDR = 5, /**< start address mismatch */
-	VHP_OUT_INVALID_TAG = 6, /**< first a completion for a tag that is not in use, then the good ones */
-	VHP_OUT_FLR = 8,	/**< terminated by FLR */
-	VHP_OUT_TIMEOUT = 9,	/**< never answered; the block times it out */
-	VHP_OUT_CA = 16		/**< status CA (error code 2) */
+	VHP_OUT_START_ADDR = 5,	  /**< start address mismatch */
+	VHP_OUT_INVALID_TAG = 6,  /**< first a completion for a tag that is not in use, then the good ones */
+	VHP_OUT_FLR = 8,	  /**< terminated by FLR */
+	VHP_OUT_TIMEOUT = 9,	  /**< never answered; the block times it out */
+	VHP_OUT_CA = 16		  /**< status CA (error code 2) */
 };
 
 /** A read of the card as it reaches the root complex. */
@@ -69,28 +69,29 @@ struct vhp_model_config {
 
 	/* Link and memory. Rates in bytes per cycle with TLP overhead; 59.86 = Gen3 x16 less 5 % at 250 MHz. */
 	double up_rate, down_rate;
-	unsigned int latency;	     /**< from the read leaving the block to its first completion, cycles (250 = 1 us) */
+	unsigned int latency; /**< from the read leaving the block to its first completion, cycles (250 = 1 us) */
 	unsigned int latency_jitter; /**< 0..n cycles more, per read */
 	unsigned int rcb;	     /**< read completion boundary, 64 or 128 */
 	unsigned int split_pct;	     /**< chance that a completion ends at a boundary before the largest */
 	bool reorder;		     /**< completions of different tags in random order (else: by age) */
-	unsigned int mps, mrrs;	     /**< written to every function's Device Control by vhp_model_enable: 128..1024, 128..4096 */
+	unsigned int mps,
+		mrrs; /**< written to every function's Device Control by vhp_model_enable: 128..1024, 128..4096 */
 	bool ext_tag;
 	unsigned int completion_timeout; /**< cycles until RC error code 9 */
 
 	/* The block's user side. Percentages of cycles, 100 = always. */
 	unsigned int rq_ready_pct, cc_ready_pct, rc_valid_pct, cq_valid_pct;
-	unsigned int np_queue;	     /**< non-posted requests it holds before RQ stalls (16) */
-	unsigned int tx_queue;	     /**< bytes of posted requests and completions it holds before RQ and CC stall */
-	unsigned int ph, pd, nph;    /**< credits of the root port: posted headers, data (16 B), non-posted headers */
-	unsigned int credit_return;  /**< cycles until a credit comes back */
+	unsigned int np_queue;	    /**< non-posted requests it holds before RQ stalls (16) */
+	unsigned int tx_queue;	    /**< bytes of posted requests and completions it holds before RQ and CC stall */
+	unsigned int ph, pd, nph;   /**< credits of the root port: posted headers, data (16 B), non-posted headers */
+	unsigned int credit_return; /**< cycles until a credit comes back */
 	unsigned int cpl_headers, cpl_bytes; /**< completion buffer (256, 32768) */
-	bool cplbuf_worst_case;	     /**< outstanding reads may never be able to overrun it, even if all is answered at once */
-	unsigned int bme_grace;	     /**< beats that RQ may still move after bus mastership or the function went */
-	unsigned int cc_timeout;     /**< cycles a completer request may take */
-	unsigned int ext_timeout;    /**< cycles the RTL may take to answer a cfg_ext read */
-	unsigned int reset_cycles;   /**< user_reset at the start */
-	bool dma_faults_fatal;	     /**< an access outside the maps ends the run (rule "dma-fault") */
+	bool cplbuf_worst_case; /**< outstanding reads may never be able to overrun it, even if all is answered at once */
+	unsigned int bme_grace;	   /**< beats that RQ may still move after bus mastership or the function went */
+	unsigned int cc_timeout;   /**< cycles a completer request may take */
+	unsigned int ext_timeout;  /**< cycles the RTL may take to answer a cfg_ext read */
+	unsigned int reset_cycles; /**< user_reset at the start */
+	bool dma_faults_fatal;	   /**< an access outside the maps ends the run (rule "dma-fault") */
 
 	/* Callbacks; all may be NULL. */
 	void *arg;
@@ -140,7 +141,8 @@ void vhp_model_fail(struct vhp_model *m, const char *rule, const char *fmt, ...)
  * @return 0; -EIO: a completion had UR or CA (buf is all ones there), or memory space is off; -EINVAL outside the BAR.
  */
 int vhp_model_bar_read(struct vhp_model *m, unsigned int fn, unsigned int bar, uint64_t off, void *buf, size_t len);
-int vhp_model_bar_write(struct vhp_model *m, unsigned int fn, unsigned int bar, uint64_t off, const void *buf, size_t len);
+int vhp_model_bar_write(struct vhp_model *m, unsigned int fn, unsigned int bar, uint64_t off, const void *buf,
+			size_t len);
 
 /** Convenience: 32-bit accesses; a failed read gives all ones. */
 uint32_t vhp_model_read32(struct vhp_model *m, unsigned int fn, unsigned int bar, uint64_t off);
@@ -159,8 +161,8 @@ struct vhp_cq {
 
 /** What came back. */
 struct vhp_cq_result {
-	unsigned int status; /**< 0 SC, 1 UR, 4 CA; 7: discarded by FLR or timeout */
-	unsigned int dwords; /**< received */
+	unsigned int status;  /**< 0 SC, 1 UR, 4 CA; 7: discarded by FLR or timeout */
+	unsigned int dwords;  /**< received */
 	const uint32_t *data; /**< dwords as on the wire (bytes that were not enabled included); valid in the callback */
 };
 
@@ -170,8 +172,8 @@ struct vhp_cq_result {
  * @param done  called when the last completion came (non-posted) or the last beat was taken (posted); may be NULL
  * @return 0; -ENOSPC queue full (step, then again)
  */
-int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req, void (*done)(void *arg, const struct vhp_cq_result *res),
-		 void *arg);
+int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
+		 void (*done)(void *arg, const struct vhp_cq_result *res), void *arg);
 
 /**
  * Configuration space of a function, dword aligned @p off 0..4092. Reads give all ones for a function that is not there.
@@ -179,12 +181,14 @@ int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req, void (*done)(voi
  * @return 0; -EAGAIN: the card answers with Configuration Request Retry Status (firmware is still booting)
  */
 int vhp_model_config_read(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t *v);
-int vhp_model_config_write(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t v, unsigned int byte_enable);
+int vhp_model_config_write(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t v,
+			   unsigned int byte_enable);
 
 /** What firmware would do: BARs placed, MPS, MRRS and tags from the configuration, memory space and bus master on. */
 int vhp_model_enable(struct vhp_model *m, unsigned int fn);
 /** Program one MSI-X table entry by BAR writes. */
-int vhp_model_msix_entry(struct vhp_model *m, unsigned int fn, unsigned int vector, uint64_t addr, uint32_t data, bool masked);
+int vhp_model_msix_entry(struct vhp_model *m, unsigned int fn, unsigned int vector, uint64_t addr, uint32_t data,
+			 bool masked);
 /** MSI-X Enable and Function Mask of the capability. */
 int vhp_model_msix_control(struct vhp_model *m, unsigned int fn, bool enable, bool function_mask);
 /** Start an FLR through Device Control; over when vhp_model_flr_busy is false. */
@@ -232,13 +236,13 @@ struct vhp_fn_stats {
 
 struct vhp_model_stats {
 	uint64_t cycles;
-	uint64_t up_bytes, down_bytes;		/**< both with overhead, all functions */
+	uint64_t up_bytes, down_bytes; /**< both with overhead, all functions */
 	uint64_t rq_beats, rc_beats, cq_beats, cc_beats;
-	uint64_t rq_stall, cc_stall;		/**< cycles with valid from the card and no ready from the block */
-	uint64_t rq_stall_np;			/**< of rq_stall: because the non-posted queue was full */
-	uint64_t rc_stall, cq_stall;		/**< cycles with valid from the block and no ready from the card */
+	uint64_t rq_stall, cc_stall; /**< cycles with valid from the card and no ready from the block */
+	uint64_t rq_stall_np;	     /**< of rq_stall: because the non-posted queue was full */
+	uint64_t rc_stall, cq_stall; /**< cycles with valid from the block and no ready from the card */
 	uint64_t reads_outstanding_max;
-	uint64_t err_cor, err_uncor;		/**< cycles with cfg_err_cor_in, cfg_err_uncor_in */
+	uint64_t err_cor, err_uncor; /**< cycles with cfg_err_cor_in, cfg_err_uncor_in */
 	struct vhp_fn_stats fn[VHP_MODEL_MAX_FN];
 };
 

@@ -197,7 +197,13 @@ static struct beat *request(struct card *c, bool write, uint64_t addr, unsigned 
 }
 
 /* A change to one field: to tdata or tuser of the first beat, or to its tkeep or tlast. */
-enum where { NONE, DATA, USER, KEEP, LAST };
+enum where {
+	NONE,
+	DATA,
+	USER,
+	KEEP,
+	LAST
+};
 
 struct mutation {
 	const char *rule;
@@ -442,31 +448,23 @@ static struct beat *completion(struct card *c, unsigned int from_dw, unsigned in
 }
 
 static const struct mutation cc_mutations[] = {
-	{ "cc-unexpected", false, 4, 0, DATA, 64, 8, 77 },
-	{ "cc-unexpected", false, 4, 0, DATA, 48, 16, 0x1234 },
-	{ "cc-reserved", false, 4, 0, DATA, 7, 1, 1 },
-	{ "cc-reserved", false, 4, 0, DATA, 8, 2, 1 },
-	{ "cc-reserved", false, 4, 0, DATA, 95, 1, 1 },
-	{ "cc-poison", false, 4, 0, DATA, 46, 1, 1 },
-	{ "cc-locked", false, 4, 0, DATA, 29, 1, 1 },
-	{ "cc-function", false, 4, 0, DATA, 72, 8, 2 },
-	{ "cc-completer-id", false, 4, 0, DATA, 88, 1, 1 },
-	{ "cc-attr", false, 4, 0, DATA, 89, 3, 1 },
-	{ "cc-attr", false, 4, 0, DATA, 92, 3, 1 },
-	{ "cc-status", false, 4, 0, DATA, 43, 3, 2 },
-	{ "cc-byte-count", false, 4, 0, DATA, 16, 13, 15 },
-	{ "cc-lower-address", false, 4, 0, DATA, 0, 7, 4 },
-	{ "cc-dword-count", false, 4, 0, DATA, 32, 11, 5 },
-	{ "cc-rcb", false, 4, 0, DATA, 32, 11, 3 },
-	{ "cc-length", false, 4, 0, KEEP, 0, 0, 0x3f },
-	{ "cc-tkeep", false, 4, 0, KEEP, 0, 0, 0x77 },
-	{ "cc-discontinue", false, 4, 0, USER, 16, 1, 1 },
-	{ "cc-framing", false, 4, 0, USER, 6, 2, 1 },
+	{ "cc-unexpected", false, 4, 0, DATA, 64, 8, 77 },  { "cc-unexpected", false, 4, 0, DATA, 48, 16, 0x1234 },
+	{ "cc-reserved", false, 4, 0, DATA, 7, 1, 1 },	    { "cc-reserved", false, 4, 0, DATA, 8, 2, 1 },
+	{ "cc-reserved", false, 4, 0, DATA, 95, 1, 1 },	    { "cc-poison", false, 4, 0, DATA, 46, 1, 1 },
+	{ "cc-locked", false, 4, 0, DATA, 29, 1, 1 },	    { "cc-function", false, 4, 0, DATA, 72, 8, 2 },
+	{ "cc-completer-id", false, 4, 0, DATA, 88, 1, 1 }, { "cc-attr", false, 4, 0, DATA, 89, 3, 1 },
+	{ "cc-attr", false, 4, 0, DATA, 92, 3, 1 },	    { "cc-status", false, 4, 0, DATA, 43, 3, 2 },
+	{ "cc-byte-count", false, 4, 0, DATA, 16, 13, 15 }, { "cc-lower-address", false, 4, 0, DATA, 0, 7, 4 },
+	{ "cc-dword-count", false, 4, 0, DATA, 32, 11, 5 }, { "cc-rcb", false, 4, 0, DATA, 32, 11, 3 },
+	{ "cc-length", false, 4, 0, KEEP, 0, 0, 0x3f },	    { "cc-tkeep", false, 4, 0, KEEP, 0, 0, 0x77 },
+	{ "cc-discontinue", false, 4, 0, USER, 16, 1, 1 },  { "cc-framing", false, 4, 0, USER, 6, 2, 1 },
 };
 
 static void open_read(struct test *t, unsigned int dwords, struct answer *a)
 {
-	struct vhp_cq q = { .fn = 1, .bar = 0, .off = 0x100, .dwords = dwords, .first_be = 0xf, .last_be = dwords > 1 ? 0xf : 0 };
+	struct vhp_cq q = {
+		.fn = 1, .bar = 0, .off = 0x100, .dwords = dwords, .first_be = 0xf, .last_be = dwords > 1 ? 0xf : 0
+	};
 
 	memset(a, 0, sizeof(*a));
 	vhp_model_cq(t->m, &q, answered, a);
@@ -496,7 +494,8 @@ static void test_cc_rules(void)
 	open_read(t, 4, &a);
 	completion(&t->card, 0, 4, 0);
 	vhp_model_step(t->m, 50);
-	verdict(a.done && a.status == 0 && a.dwords == 4 && a.data[3] == 0xda7a0003u, "good completion", "result differs");
+	verdict(a.done && a.status == 0 && a.dwords == 4 && a.data[3] == 0xda7a0003u, "good completion",
+		"result differs");
 	open_read(t, 160, &a);
 	completion(&t->card, 0, 32, 0);
 	completion(&t->card, 32, 64, 0);
@@ -540,7 +539,8 @@ static void test_config(void)
 	uint32_t v;
 
 	power_on(t);
-	verdict(!vhp_model_config_read(t->m, 1, 0xb0, &v) && v == 0x12345678, "register of the window", "not the card's answer");
+	verdict(!vhp_model_config_read(t->m, 1, 0xb0, &v) && v == 0x12345678, "register of the window",
+		"not the card's answer");
 	verdict(!vhp_model_config_read(t->m, 1, 0x00, &v) && v == 0x107f1af4, "vendor and device", "differ");
 	verdict(vhp_model_config_read(t->m, 3, 0, &v) == -EINVAL && v == 0xffffffff, "absent function", "answers");
 	expect(t, "configuration reads", "");
@@ -558,7 +558,8 @@ static void test_config(void)
 	vhp_model_step(t->m, 20);
 	verdict(t->card.rc_n == 1 && bits_get(t->card.rc[0].data, 12, 4) == 8 && bits_get(t->card.rc[0].data, 30, 1),
 		"FLR ends reads with code 8", "no such completion");
-	verdict(vhp_model_flr_busy(t->m, 1) && !vhp_model_flr_busy(t->m, 0), "FLR of function 1 is in process", "it is not");
+	verdict(vhp_model_flr_busy(t->m, 1) && !vhp_model_flr_busy(t->m, 0), "FLR of function 1 is in process",
+		"it is not");
 	t->card.force.cfg_flr_done = 2;
 	vhp_model_step(t->m, 4);
 	t->card.force.cfg_flr_done = 0;
@@ -605,7 +606,8 @@ static const char *check_rc(struct test *t, struct expected *e)
 {
 	for (unsigned int i = 0; i < t->card.rc_n;) {
 		const uint32_t *d = t->card.rc[i].data;
-		unsigned int tag = bits_get(d, 64, 8), dwords = bits_get(d, 32, 11), lower = bits_get(d, 0, 12), n, at = 3;
+		unsigned int tag = bits_get(d, 64, 8), dwords = bits_get(d, 32, 11), lower = bits_get(d, 0, 12), n,
+			     at = 3;
 		struct expected *x = &e[tag];
 		uint32_t pkt[3 + 1024];
 
@@ -657,7 +659,8 @@ static void test_completions(uint64_t seed)
 	t->cfg.rq_ready_pct = 30 + rng_below(&rng, 71);
 	power_on(t);
 	for (unsigned int i = 0; i < 12; i++) {
-		unsigned int dwords = 1 + rng_below(&rng, 256), first = rng_below(&rng, 4), last = rng_below(&rng, 4), tag = i * 21;
+		unsigned int dwords = 1 + rng_below(&rng, 256), first = rng_below(&rng, 4), last = rng_below(&rng, 4),
+			     tag = i * 21;
 		uint64_t addr = 0x100000 + rng_below(&rng, 200) * 4096;
 		struct beat *b;
 
@@ -697,9 +700,15 @@ static void test_outcomes(void)
 		unsigned int code, status;
 		bool completed_first;
 	} cases[] = {
-		{ VHP_OUT_POISONED, 1, 0, true }, { VHP_OUT_UR, 2, 1, true }, { VHP_OUT_CA, 2, 4, true },
-		{ VHP_OUT_NO_DATA, 3, 0, true },  { VHP_OUT_RID_MISMATCH, 4, 0, false }, { VHP_OUT_START_ADDR, 5, 0, true },
-		{ VHP_OUT_INVALID_TAG, 6, 0, true }, { VHP_OUT_FLR, 8, 0, true }, { VHP_OUT_TIMEOUT, 9, 0, true },
+		{ VHP_OUT_POISONED, 1, 0, true },
+		{ VHP_OUT_UR, 2, 1, true },
+		{ VHP_OUT_CA, 2, 4, true },
+		{ VHP_OUT_NO_DATA, 3, 0, true },
+		{ VHP_OUT_RID_MISMATCH, 4, 0, false },
+		{ VHP_OUT_START_ADDR, 5, 0, true },
+		{ VHP_OUT_INVALID_TAG, 6, 0, true },
+		{ VHP_OUT_FLR, 8, 0, true },
+		{ VHP_OUT_TIMEOUT, 9, 0, true },
 	};
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -741,7 +750,8 @@ static void test_determinism(void)
 		for (unsigned int c = 0; c < 1500; c++) {
 			vhp_model_step(t->m, 1);
 			for (unsigned int i = 0; i < 16; i++)
-				hash[run] = hash[run] * 31 + t->card.in.m_axis_rc_tdata[i] + t->card.in.m_axis_rc_tvalid;
+				hash[run] =
+					hash[run] * 31 + t->card.in.m_axis_rc_tdata[i] + t->card.in.m_axis_rc_tvalid;
 		}
 		end(t);
 	}

@@ -28,8 +28,19 @@
 #define NO_REPLY 0x10u
 #define CONFIG 7u
 
-enum { VERSION = 1, DMA_MAP, DMA_UNMAP, GET_INFO, GET_REGION_INFO, GET_IRQ_INFO = 7, SET_IRQS, REGION_READ, REGION_WRITE,
-       RESET = 13, WRITE_MULTI = 15 };
+enum {
+	VERSION = 1,
+	DMA_MAP,
+	DMA_UNMAP,
+	GET_INFO,
+	GET_REGION_INFO,
+	GET_IRQ_INFO = 7,
+	SET_IRQS,
+	REGION_READ,
+	REGION_WRITE,
+	RESET = 13,
+	WRITE_MULTI = 15
+};
 
 static unsigned int passed, failed;
 static char dir[3000];
@@ -171,7 +182,8 @@ static void header(uint8_t h[16], unsigned int command, uint32_t size, uint32_t 
 	memcpy(h, w, 16);
 }
 
-static int send_msg(int fd, unsigned int command, uint32_t flags, const void *body, size_t len, const int *fds, unsigned int nfds)
+static int send_msg(int fd, unsigned int command, uint32_t flags, const void *body, size_t len, const int *fds,
+		    unsigned int nfds)
 {
 	uint8_t h[16];
 	struct iovec iov[2] = { { h, 16 }, { (void *)(uintptr_t)body, len } };
@@ -210,12 +222,14 @@ static int recv_reply(int fd, unsigned int command, void *buf, size_t room)
 
 	if (!recv_all(fd, h, 16))
 		return -ESHUTDOWN;
-	if (h[1] < 16 || h[1] - 16 > room || (h[0] >> 16) != command || (h[2] & 0xf) != 1 || !recv_all(fd, buf, h[1] - 16))
+	if (h[1] < 16 || h[1] - 16 > room || (h[0] >> 16) != command || (h[2] & 0xf) != 1 ||
+	    !recv_all(fd, buf, h[1] - 16))
 		return -EBADMSG;
 	return h[2] & 0x20 ? -(int)h[3] : (int)(h[1] - 16);
 }
 
-static int call(int fd, unsigned int command, const void *body, size_t len, const int *fds, unsigned int nfds, void *buf, size_t room)
+static int call(int fd, unsigned int command, const void *body, size_t len, const int *fds, unsigned int nfds,
+		void *buf, size_t room)
 {
 	uint8_t own[1024];
 	int rc = send_msg(fd, command, 0, body, len, fds, nfds);
@@ -272,7 +286,8 @@ static int dma_unmap(int fd, uint64_t iova, uint64_t size)
 	return call(fd, DMA_UNMAP, a, sizeof(a), NULL, 0, NULL, 0);
 }
 
-static int set_irqs(int fd, uint32_t flags, uint32_t index, uint32_t start, uint32_t count, const int *fds, unsigned int nfds)
+static int set_irqs(int fd, uint32_t flags, uint32_t index, uint32_t start, uint32_t count, const int *fds,
+		    unsigned int nfds)
 {
 	uint32_t a[5] = { 20, flags, index, start, count };
 
@@ -291,7 +306,9 @@ static void all_well(const char *name)
 	if (fd >= 0)
 		close(fd);
 	snprintf(text, sizeof(text), "after \"%s\": the other function answers", name);
-	verdict(reg_read(other, CONFIG, 0, 4, &v) == 0 && v == 0x107f1af4 && reg_read(other, 0, 0, 4, &v) == 0 && (v & 0xff) == 9, text);
+	verdict(reg_read(other, CONFIG, 0, 4, &v) == 0 && v == 0x107f1af4 && reg_read(other, 0, 0, 4, &v) == 0 &&
+			(v & 0xff) == 9,
+		text);
 }
 
 /* ------------------------------------------------------------------------------------------ tests */
@@ -304,23 +321,31 @@ static void test_good(void)
 	int mem = memfd_create("m", MFD_CLOEXEC);
 
 	verdict(fd >= 0, "version");
-	verdict(call(fd, GET_INFO, info, 16, NULL, 0, info, 16) == 16 && info[1] == 3 && info[2] == 9 && info[3] == 5, "device info");
-	verdict(call(fd, GET_REGION_INFO, region, 32, NULL, 0, region, 32) == 32 && region[1] == 3 && region[4] == 0x40000, "BAR 0 info");
+	verdict(call(fd, GET_INFO, info, 16, NULL, 0, info, 16) == 16 && info[1] == 3 && info[2] == 9 && info[3] == 5,
+		"device info");
+	verdict(call(fd, GET_REGION_INFO, region, 32, NULL, 0, region, 32) == 32 && region[1] == 3 &&
+			region[4] == 0x40000,
+		"BAR 0 info");
 	verdict(call(fd, GET_IRQ_INFO, irq, 16, NULL, 0, irq, 16) == 16 && irq[1] == 1 && irq[3] == 32, "MSI-X info");
 	verdict(!reg_read(fd, CONFIG, 0xb0, 4, &v) && (v & 0xff) == 9, "vendor capability at 0xb0");
-	verdict(reg_write(fd, CONFIG, 4, 2, 6) >= 0 && !reg_read(fd, CONFIG, 4, 2, &v) && (v & 6) == 6, "bus master on");
+	verdict(reg_write(fd, CONFIG, 4, 2, 6) >= 0 && !reg_read(fd, CONFIG, 4, 2, &v) && (v & 6) == 6,
+		"bus master on");
 	verdict(call(fd, WRITE_MULTI, multi, sizeof(multi), NULL, 0, NULL, 0) == 8, "several writes in a message");
 	verdict(ftruncate(mem, 1 << 20) == 0 && dma_map(fd, 0x10000, 1 << 20, 0, mem) == 0, "map");
 	verdict(dma_map(fd, 0x20000, 4096, 0, mem) == -EEXIST, "overlapping map is refused");
 	verdict(dma_map(fd, 0x1000000, 4096, 1 << 20, mem) == -EINVAL, "map behind the file's end is refused");
 	verdict(dma_map(fd, 0x1000000, 4096, 0, -1) == 0, "map without a descriptor");
 	verdict(dma_unmap(fd, 0x20000, 4096) == -EINVAL, "unmap of a part is refused");
-	verdict(dma_unmap(fd, 0, 1ull << 63) >= 0 && dma_map(fd, 0x20000, 4096, 0, mem) == 0, "unmap of everything, map again");
+	verdict(dma_unmap(fd, 0, 1ull << 63) >= 0 && dma_map(fd, 0x20000, 4096, 0, mem) == 0,
+		"unmap of everything, map again");
 	verdict(set_irqs(fd, 0x24, 2, 0, 2, ev, 2) >= 0, "two vectors tied in one message");
-	verdict(set_irqs(fd, 0x21, 2, 1, 1, NULL, 0) >= 0 && read(ev[1], &n, 8) == 8 && read(ev[0], &n, 8) < 0, "a vector fires as a test");
-	verdict(call(fd, RESET, NULL, 0, NULL, 0, NULL, 0) == 0 && call(fd, RESET, NULL, 0, NULL, 0, NULL, 0) == 0, "reset, twice");
+	verdict(set_irqs(fd, 0x21, 2, 1, 1, NULL, 0) >= 0 && read(ev[1], &n, 8) == 8 && read(ev[0], &n, 8) < 0,
+		"a vector fires as a test");
+	verdict(call(fd, RESET, NULL, 0, NULL, 0, NULL, 0) == 0 && call(fd, RESET, NULL, 0, NULL, 0, NULL, 0) == 0,
+		"reset, twice");
 	verdict(!reg_read(fd, 0, 0x8000 + 16 + 8, 4, &v) && v == 0x4101, "reset keeps the tied vectors in the table");
-	verdict(set_irqs(fd, 0x21, 2, 0, 0, NULL, 0) >= 0 && !reg_read(fd, 0, 0x8000 + 12, 4, &v) && (v & 1), "all untied: masked");
+	verdict(set_irqs(fd, 0x21, 2, 0, 0, NULL, 0) >= 0 && !reg_read(fd, 0, 0x8000 + 12, 4, &v) && (v & 1),
+		"all untied: masked");
 	verdict(reg_write(fd, CONFIG, 4, 2, 6) >= 0, "bus master on again");
 	close(fd);
 	fd = client(1);
@@ -388,7 +413,8 @@ static void test_hostile(void)
 	fd = raw_connect(1);
 	verdict(call(fd, VERSION, "\1\0\0\0", 4, NULL, 0, NULL, 0) == -EINVAL && hung_up(fd), "version 1.0");
 	fd = raw_connect(1);
-	verdict(call(fd, VERSION, "\0\0\0\0{nonsense", 14, NULL, 0, NULL, 0) == -EINVAL && hung_up(fd), "version text that is no JSON");
+	verdict(call(fd, VERSION, "\0\0\0\0{nonsense", 14, NULL, 0, NULL, 0) == -EINVAL && hung_up(fd),
+		"version text that is no JSON");
 	for (unsigned int i = 0; i < 20; i++) {
 		fd = i % 2 ? client(1) : raw_connect(1);
 		for (unsigned int k = 0; k < sizeof(buf); k++)
@@ -479,7 +505,8 @@ static void test_slow_and_rude(void)
 	verdict(reg_read(fd, CONFIG, 0, 4, &v) == 0, "neither does a wrong one");
 
 	second = raw_connect(1);
-	verdict(call(second, VERSION, "\0\0\0\0", 4, NULL, 0, NULL, 0) == -EBUSY && hung_up(second), "a second client is told EBUSY");
+	verdict(call(second, VERSION, "\0\0\0\0", 4, NULL, 0, NULL, 0) == -EBUSY && hung_up(second),
+		"a second client is told EBUSY");
 	for (unsigned int i = 0; i < 8; i++) /* refused ones that say nothing do not block the door */
 		close(raw_connect(1));
 	verdict(reg_read(fd, CONFIG, 0, 4, &v) == 0, "the first client is still served");
@@ -527,7 +554,8 @@ static void test_end(int out)
 	kill(sim, SIGTERM);
 	verdict(exit_code(sim) == 0, "SIGTERM ends it with 0");
 	close(out);
-	verdict(access(in_dir("sockets/fn0.sock"), F_OK) && access(in_dir("sockets/fn1.sock"), F_OK), "the sockets are removed");
+	verdict(access(in_dir("sockets/fn0.sock"), F_OK) && access(in_dir("sockets/fn1.sock"), F_OK),
+		"the sockets are removed");
 	root = json_load_file(in_dir("stats.json"), 0, NULL);
 	verdict(json_is_object(root) && json_integer_value(json_object_get(root, "dma_faults")) == 0 &&
 			json_integer_value(json_object_get(json_object_get(root, "model"), "cycles")) > 0,
@@ -574,11 +602,13 @@ int main(int argc, char **argv)
 	refuses("unknown window", "neither pcie4 nor full", (const char *[]){ "--config-window", "x", NULL });
 	refuses("unknown option", "unrecognized", (const char *[]){ "--nonsense", NULL });
 	refuses("no firmware", "No such file", (const char *[]){ "--firmware", "/nowhere.hex", NULL });
-	refuses("trace that cannot be written", "cannot be written", (const char *[]){ "--trace", "/nowhere/x.fst", NULL });
+	refuses("trace that cannot be written", "cannot be written",
+		(const char *[]){ "--trace", "/nowhere/x.fst", NULL });
 
 	stale_socket();
 	sim = start_sim("vhp-sim.log", &out, (const char *[]){ "--stats", "stats.json", "--seed", "7", NULL });
-	verdict(read(out, line, sizeof(line) - 1) == 6 && strcmp(line, "ready\n") == 0, "ready, with a stale socket file in the way");
+	verdict(read(out, line, sizeof(line) - 1) == 6 && strcmp(line, "ready\n") == 0,
+		"ready, with a stale socket file in the way");
 	refuses("a second process on the same sockets", "another process serves", (const char *[]){ NULL });
 	other = client(2);
 	verdict(other >= 0, "function 2");
