@@ -123,6 +123,8 @@ void peer_open(struct peer *p, struct host *h, unsigned int port, uint64_t featu
 
 void peer_close(struct peer *p)
 {
+	/* The card must have let go of the memory before it disappears. */
+	(void)peer_stop(p, 0);
 	(void)vhp_dev_dma_unmap(p->host->dev, p->iova, PEER_MEM);
 	for (unsigned int i = 0; i < PEER_VRINGS; i++)
 		ring_destroy(&p->q[i]);

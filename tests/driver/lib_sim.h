@@ -116,6 +116,7 @@ bool host_wait_event(struct host *h, uint8_t type, uint8_t port, struct vhp_mbox
 
 /** Memory of VM A, mapped for function 0, and rings of @p size entries. */
 void peer_open(struct peer *p, struct host *h, unsigned int port, uint64_t features, uint16_t size);
+/** Stop the port, then unmap. */
 void peer_close(struct peer *p);
 int peer_config(struct peer *p, const struct vhp_mbox_port_config *c);
 /** PEER_FEATURES, PEER_MEM, PEER_VRING for @p pairs, PORT_START. @return 0 or the first refusal. */
