@@ -66,6 +66,10 @@ class Rig:
             self._state_of_card()
         for process in reversed(self.processes):
             process.end()
+        # DPDK leaves its runtime directories behind; all of ours begin with the name of the temporary one.
+        runtime = os.environ.get("XDG_RUNTIME_DIR") if os.getuid() else "/var/run"
+        for leftover in glob.glob(f"{runtime}/dpdk/{os.path.basename(self.dir)}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         shutil.rmtree(self.dir, ignore_errors=True)
         for sig, handler in zip((signal.SIGINT, signal.SIGTERM), previous):
             signal.signal(sig, handler)
@@ -473,9 +477,3 @@ def needs(*programs):
     if lacking:
         print(f"FAILED  not built: {' '.join(lacking)}\n0 passed, 1 failed")
         sys.exit(1)
-
-
-def leftovers(rig):
-    """Names of what a test left in the places that DPDK and QEMU use."""
-    prefix = os.path.basename(rig.dir)
-    return [f for pattern in ("/var/run/dpdk/", "/run/user/*/dpdk/", "/dev/shm/") for f in glob.glob(pattern + prefix + "*")]
