@@ -519,14 +519,16 @@ static void begin(const char *name)
 	memset(dm_msix, 0, sizeof(dm_msix));
 	memset(dm_isr, 0, sizeof(dm_isr));
 	dm_msix_enable = 7;
-	dm_reset_memory();
+	for (int i = 0; i < NLANES; i++)
+		rb_write(R_CTRL(i), 0);
+	for (int i = 0; i < NLANES; i++)
+		lane_wait_still(i);
 	for (int i = 0; i < NLANES; i++) {
 		free(lanes[i].pkt);
 		memset(&lanes[i], 0, sizeof(lanes[i]));
-		rb_write(R_CTRL(i), 0);
 	}
-	for (int i = 0; i < NLANES; i++)
-		lane_wait_still(i);
+	dm_violations = 0;
+	dm_reset_memory();
 	rb_write(R_EVENT, 0xffffffff);
 	regions_init();
 }
@@ -676,14 +678,14 @@ static void t_no_buffers(void)
 	lanes[0].no_buffers = true;
 	lane_enable(0, true);
 	lane_enable(5, true);
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 20000 || (!lane_finished(&lanes[5]) && dm_cycle - lanes[5].progress < HANG); i++) {
 		lane_step(&lanes[0]);
 		lane_step(&lanes[5]);
 		tick(1);
 	}
 	if (lanes[0].rcvd)
 		fail("packets came without buffers");
-	if (!lane_finished(&lanes[5]) && lanes[5].rcvd < 50)
+	if (!lane_finished(&lanes[5]))
 		fail("another lane stands still: %u packets", lanes[5].rcvd);
 	if (!stat(0, S_NO_BUFFER))
 		fail("no_buffer is not counted");
