@@ -28,7 +28,7 @@ $(B)/tests/drv-$1: $(DRIVER_OBJ)/$1.o $(DRIVER_LIB) $(ACCESS_LIB)
 TESTS += drv-$1
 TEST_DEPS_drv-$1 := $(B)/tests/drv-$1 $(B)/bin/vhp-sim $(FIRMWARE_HEX)
 TEST_CMD_drv-$1  := $(B)/tests/drv-$1
-TEST_TIMEOUT_drv-$1 := 900
+TEST_TIMEOUT_drv-$1 := 1800
 endef
 
 $(foreach t,$(DRIVER_TESTS),$(eval $(call driver_test,$t)))
