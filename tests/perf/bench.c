@@ -15,18 +15,18 @@
 
 #include "vhp_model.h"
 
-#define HDR	  12
-#define QSIZE	  1024
-#define BUF	  2048
+#define HDR 12
+#define QSIZE 1024
+#define BUF 2048
 #define CLOCK_MHZ 250.0
-#define IOVA	  0x40000000ull
-#define SPACE	  (16u << 20)
-#define HIT_PAGE  0x3f000u
+#define IOVA 0x40000000ull
+#define SPACE (16u << 20)
+#define HIT_PAGE 0x3f000u
 
-#define R_CTRL(l)   (0x100u + (l) * 8)
+#define R_CTRL(l) (0x100u + (l) * 8)
 #define R_STATUS(l) (0x104u + (l) * 8)
-#define R_QUEUE(q)  (0x1000u + (q) * 0x40)
-#define R_STAT(l)   (0x400u + (l) * 0x20)
+#define R_QUEUE(q) (0x1000u + (q) * 0x40)
+#define R_STAT(l) (0x400u + (l) * 0x20)
 
 struct ring {
 	unsigned int fn, qid, vector;
@@ -44,8 +44,14 @@ static uint64_t msix_at, msix_count;
 static struct ring src, snk;
 
 static const char *const stall_name[8] = {
-	"payload_read_waits_for_dma", "ring_read_waits_for_dma", "write_waits_for_dma", "no_source_chain",
-	"no_sink_chain", "packet_table_or_buffer_full", "writer_waits_for_payload", "writer_waits_for_stream",
+	"payload_read_waits_for_dma",
+	"ring_read_waits_for_dma",
+	"write_waits_for_dma",
+	"no_source_chain",
+	"no_sink_chain",
+	"packet_table_or_buffer_full",
+	"writer_waits_for_payload",
+	"writer_waits_for_stream",
 };
 
 /* TLP bytes per packet, as the ceiling counts them: reads 24, writes 24 + payload, completions 20 + payload. */
@@ -131,7 +137,9 @@ static void ring_post(struct ring *r, uint32_t len)
 static void doorbell(struct ring *r)
 {
 	static const uint32_t v;
-	struct vhp_cq cq = { .type = 1, .fn = 0, .bar = 2, .off = r->qid * 4096ull, .dwords = 1, .first_be = 15, .data = &v };
+	struct vhp_cq cq = {
+		.type = 1, .fn = 0, .bar = 2, .off = r->qid * 4096ull, .dwords = 1, .first_be = 15, .data = &v
+	};
 
 	while (vhp_model_cq(m, &cq, NULL, NULL) == -ENOSPC)
 		vhp_model_step(m, 1);
@@ -193,7 +201,8 @@ static void check_packet(uint32_t len)
 	memcpy(&got, e + 4, 4);
 	if (id != i || got != len)
 		fatal("a used element is wrong");
-	if (memcmp(snk.mem + snk.buf + (uint64_t)id * BUF + HDR, src.mem + src.buf + (uint64_t)id * BUF + HDR, len - HDR))
+	if (memcmp(snk.mem + snk.buf + (uint64_t)id * BUF + HDR, src.mem + src.buf + (uint64_t)id * BUF + HDR,
+		   len - HDR))
 		fatal("a packet has changed");
 }
 
@@ -250,13 +259,13 @@ static json_t *throughput(unsigned int size, int dir, uint64_t warm, uint64_t cy
 	for (int i = 0; i < 8; i++)
 		json_object_set_new(stalls, stall_name[i],
 				    json_real((double)vhp_model_read32(m, 0, 2, HIT_PAGE + 4 * i) / cycles));
-	printf("%5u  %s  %8.2f %8.2f %8.2f %8.1f %8.1f %8.1f %7.1f%%\n", size, dir ? "b2a" : "a2b", cpp, mpps, gbps, up, down,
-	       ceiling, 100 * mpps / ceiling);
+	printf("%5u  %s  %8.2f %8.2f %8.2f %8.1f %8.1f %8.1f %7.1f%%\n", size, dir ? "b2a" : "a2b", cpp, mpps, gbps, up,
+	       down, ceiling, 100 * mpps / ceiling);
 	fflush(stdout);
-	o = json_pack("{s:i s:s s:i s:s s:s s:f s:f s:f s:f s:f s:f s:f s:o}", "size", size, "direction", dir ? "b2a" : "a2b",
-		      "pairs", 1, "ring", "split", "copy", "offload", "cycles_per_packet", cpp, "mpps", mpps, "gbps", gbps,
-		      "pcie_up_bytes", up, "pcie_down_bytes", down, "ceiling_mpps", ceiling, "percent_of_ceiling",
-		      100 * mpps / ceiling, "stalls", stalls);
+	o = json_pack("{s:i s:s s:i s:s s:s s:f s:f s:f s:f s:f s:f s:f s:o}", "size", size, "direction",
+		      dir ? "b2a" : "a2b", "pairs", 1, "ring", "split", "copy", "offload", "cycles_per_packet", cpp,
+		      "mpps", mpps, "gbps", gbps, "pcie_up_bytes", up, "pcie_down_bytes", down, "ceiling_mpps", ceiling,
+		      "percent_of_ceiling", 100 * mpps / ceiling, "stalls", stalls);
 	lane_stop(dir);
 	return o;
 }
@@ -303,7 +312,8 @@ static json_t *latency(unsigned int size, int dir)
 		check_packet(len);
 	}
 	printf("%5u  %s  doorbell to used index %6.0f ns (worst %6.0f), to MSI-X %6.0f ns (worst %6.0f)\n", size,
-	       dir ? "b2a" : "a2b", sum_used * 4.0 / rounds, worst_used * 4.0, sum_msix * 4.0 / rounds, worst_msix * 4.0);
+	       dir ? "b2a" : "a2b", sum_used * 4.0 / rounds, worst_used * 4.0, sum_msix * 4.0 / rounds,
+	       worst_msix * 4.0);
 	lane_stop(dir);
 	return json_pack("{s:i s:s s:f s:f s:f s:f}", "size", size, "direction", dir ? "b2a" : "a2b", "used_ns",
 			 sum_used * 4.0 / rounds, "msix_ns", sum_msix * 4.0 / rounds, "used_worst_ns", worst_used * 4.0,
@@ -340,7 +350,8 @@ static void setup(const char *trace)
 		space[f] = malloc(SPACE);
 		for (unsigned int i = 0; i < SPACE; i++)
 			space[f][i] = i * 7 + i / 251 + f;
-		if (vhp_model_mem_map(m, f, IOVA, SPACE, space[f], VHP_MEM_READ | VHP_MEM_WRITE) || vhp_model_enable(m, f))
+		if (vhp_model_mem_map(m, f, IOVA, SPACE, space[f], VHP_MEM_READ | VHP_MEM_WRITE) ||
+		    vhp_model_enable(m, f))
 			exit(2);
 		vhp_model_msix_entry(m, f, 1, cfg.msi_base + f * 16, 0x40 + f, false);
 		vhp_model_msix_control(m, f, true, false);
@@ -351,8 +362,11 @@ static void setup(const char *trace)
 int main(int argc, char **argv)
 {
 	static const struct option opts[] = {
-		{ "json", required_argument, NULL, 'j' }, { "trace", required_argument, NULL, 't' },
-		{ "cycles", required_argument, NULL, 'c' }, { "help", no_argument, NULL, 'h' }, { 0 },
+		{ "json", required_argument, NULL, 'j' },
+		{ "trace", required_argument, NULL, 't' },
+		{ "cycles", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
 	};
 	static const unsigned int sizes[] = { 64, 1500 };
 	const char *json = NULL, *trace = NULL;
@@ -362,11 +376,18 @@ int main(int argc, char **argv)
 
 	while ((c = getopt_long(argc, argv, "", opts, NULL)) != -1) {
 		switch (c) {
-		case 'j': json = optarg; break;
-		case 't': trace = optarg; break;
-		case 'c': cycles = strtoull(optarg, NULL, 0); break;
+		case 'j':
+			json = optarg;
+			break;
+		case 't':
+			trace = optarg;
+			break;
+		case 'c':
+			cycles = strtoull(optarg, NULL, 0);
+			break;
 		default:
-			fprintf(c == 'h' ? stdout : stderr, "usage: %s [--json FILE] [--trace FILE.fst] [--cycles N]\n", argv[0]);
+			fprintf(c == 'h' ? stdout : stderr, "usage: %s [--json FILE] [--trace FILE.fst] [--cycles N]\n",
+				argv[0]);
 			return c == 'h' ? 0 : 2;
 		}
 	}
