@@ -7,11 +7,11 @@
 #include "svdpi.h"
 #include "dma_model.h"
 
-#define RAM_BYTES  (128u << 10)
-#define MAX_READS  512
+#define RAM_BYTES (128u << 10)
+#define MAX_READS 512
 #define MAX_PIECES 1100
 #define MAX_WRITES 4096
-#define MAX_KICKS  256
+#define MAX_KICKS 256
 
 struct dm_config dm_cfg = { 20, 200, 1, 8, 20 };
 struct dm_fault dm_fault;
@@ -59,7 +59,11 @@ static unsigned int kick_head, kick_tail;
 
 static ucontext_t sim_ctx, test_ctx;
 static bool over, idle_now, irq_now;
-static struct { bool valid, taken, answered, write, err; uint32_t addr, wdata, rdata; int be; } rb;
+static struct {
+	bool valid, taken, answered, write, err;
+	uint32_t addr, wdata, rdata;
+	int be;
+} rb;
 
 static void die(const char *what)
 {
@@ -384,11 +388,10 @@ static void put_byte(uint32_t a, uint8_t v, int *we, int row[2], uint64_t be[2],
 }
 
 int tb_step(svBit idle, svBit irq, svBit rb_taken, svBitVecVal *rd_ready, svBit *wr_ready, svBit *wr_cmpl,
-	    svBit *done_valid, int *done_client, int *done_cookie, int *done_status,
-	    svBit *ram_valid, int *ram_client, svBitVecVal *ram_we, int *ram_row0, int *ram_row1,
-	    svBitVecVal *be0, svBitVecVal *be1, svBitVecVal *data0, svBitVecVal *data1,
-	    svBit *kick_valid, int *kick_qid, int *msix_enable,
-	    svBit *rb_valid, int *rb_addr, svBit *rb_write_o, int *rb_be, unsigned int *rb_wdata)
+	    svBit *done_valid, int *done_client, int *done_cookie, int *done_status, svBit *ram_valid, int *ram_client,
+	    svBitVecVal *ram_we, int *ram_row0, int *ram_row1, svBitVecVal *be0, svBitVecVal *be1, svBitVecVal *data0,
+	    svBitVecVal *data1, svBit *kick_valid, int *kick_qid, int *msix_enable, svBit *rb_valid, int *rb_addr,
+	    svBit *rb_write_o, int *rb_be, unsigned int *rb_wdata)
 {
 	static bool rb_req_up;
 	unsigned int start;

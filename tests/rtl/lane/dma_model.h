@@ -15,15 +15,15 @@
 
 #define DM_FUNCS 3
 #define DM_SPACE (8u << 20)
-#define DM_PIECE (DM_SPACE / 5)   /* fn0's memory is five regions */
-#define DM_READ  1
+#define DM_PIECE (DM_SPACE / 5) /* fn0's memory is five regions */
+#define DM_READ 1
 #define DM_WRITE 2
 #define DM_VECTORS 32
 
 struct dm_config {
-	unsigned int rd_min, rd_max;     /* cycles from request to the last piece */
-	unsigned int wr_min, wr_max;     /* cycles per write command */
-	unsigned int stall;              /* per cent of cycles in which a ready is low */
+	unsigned int rd_min, rd_max; /* cycles from request to the last piece */
+	unsigned int wr_min, wr_max; /* cycles per write command */
+	unsigned int stall;	     /* per cent of cycles in which a ready is low */
 };
 
 /** Set by a test: a read of this range of this function ends with `status`. */
@@ -36,7 +36,7 @@ struct dm_fault {
 
 extern struct dm_config dm_cfg;
 extern struct dm_fault dm_fault;
-extern uint64_t dm_violations;           /* accesses without the right */
+extern uint64_t dm_violations; /* accesses without the right */
 extern uint64_t dm_msix[DM_FUNCS][DM_VECTORS];
 extern uint64_t dm_isr[DM_FUNCS];
 extern uint64_t dm_cycle;

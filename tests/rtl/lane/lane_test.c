@@ -8,23 +8,48 @@
 #include "dma_model.h"
 #include "virtq.h"
 
-#define NLANES   8
-#define PAIRS    2
-#define HDR      12
-#define MAX_PKT  65562
-#define HANG     400000u    /* cycles without progress */
+#define NLANES 8
+#define PAIRS 2
+#define HDR 12
+#define MAX_PKT 65562
+#define HANG 400000u /* cycles without progress */
 
-#define R_EVENT        0x000
+#define R_EVENT 0x000
 #define R_EVENT_ENABLE 0x004
-#define R_CTRL(l)      (0x100u + (l) * 8)
-#define R_STATUS(l)    (0x104u + (l) * 8)
-#define R_STAT(l, k)   (0x400u + (l) * 0x20 + (k) * 4)
-#define R_IDX(q)       (0x1000u + (q) * 0x40 + 0x20)
-#define R_REGION(r)    (0x3000u + (r) * 0x20)
+#define R_CTRL(l) (0x100u + (l) * 8)
+#define R_STATUS(l) (0x104u + (l) * 8)
+#define R_STAT(l, k) (0x400u + (l) * 0x20 + (k) * 4)
+#define R_IDX(q) (0x1000u + (q) * 0x40 + 0x20)
+#define R_REGION(r) (0x3000u + (r) * 0x20)
 
-enum { S_PACKETS, S_BYTES, S_DROPPED, S_SRC_IRQS, S_SNK_IRQS, S_SRC_KICKS, S_SNK_KICKS, S_NO_BUFFER };
-enum { ST_NONE, ST_ADMIN, ST_AVAIL_JUMP, ST_HEAD_RANGE, ST_NEXT_RANGE, ST_CHAIN_LENGTH, ST_DESC_LENGTH, ST_REGION,
-       ST_INDIRECT_NEST, ST_INDIRECT_LEN, ST_DIRECTION, ST_SHORT, ST_LONG, ST_READ_ERROR, ST_READ_TIMEOUT, ST_FUNCTION };
+enum {
+	S_PACKETS,
+	S_BYTES,
+	S_DROPPED,
+	S_SRC_IRQS,
+	S_SNK_IRQS,
+	S_SRC_KICKS,
+	S_SNK_KICKS,
+	S_NO_BUFFER
+};
+enum {
+	ST_NONE,
+	ST_ADMIN,
+	ST_AVAIL_JUMP,
+	ST_HEAD_RANGE,
+	ST_NEXT_RANGE,
+	ST_CHAIN_LENGTH,
+	ST_DESC_LENGTH,
+	ST_REGION,
+	ST_INDIRECT_NEST,
+	ST_INDIRECT_LEN,
+	ST_DIRECTION,
+	ST_SHORT,
+	ST_LONG,
+	ST_READ_ERROR,
+	ST_READ_TIMEOUT,
+	ST_FUNCTION
+};
 
 unsigned int failures;
 static unsigned int passed, failed;
@@ -46,7 +71,10 @@ void fail(const char *fmt, ...)
 
 /* ------------------------------------------------------------------------------------------------ a lane's drivers */
 
-enum irq_mode { POLL, IRQ };
+enum irq_mode {
+	POLL,
+	IRQ
+};
 
 struct pkt {
 	uint32_t len, seed;
@@ -56,8 +84,16 @@ struct pkt {
 struct end {
 	struct vq q;
 	enum irq_mode mode;
-	enum { E_RUN, E_ARMED, E_SLEEP } st;
-	enum { P_ADD, P_PUBLISH, P_KICK } pub;
+	enum {
+		E_RUN,
+		E_ARMED,
+		E_SLEEP
+	} st;
+	enum {
+		P_ADD,
+		P_PUBLISH,
+		P_KICK
+	} pub;
 	uint64_t msix_seen, wakeups;
 	unsigned int wait;
 };
@@ -72,12 +108,12 @@ struct lane {
 	unsigned int target, sent, src_done, rcvd, dropped, posted;
 	struct pkt *pkt;
 	uint16_t head_of[65536 / 16];
-	unsigned int part;        /* chains of the present packet that have come */
+	unsigned int part; /* chains of the present packet that have come */
 	unsigned int parts;
 	uint32_t got;
 	uint64_t progress, bytes;
 	unsigned int burst;
-	bool no_buffers;          /* the sink's driver is asleep */
+	bool no_buffers; /* the sink's driver is asleep */
 };
 
 static struct lane lanes[NLANES];
@@ -107,9 +143,15 @@ static unsigned int split(uint32_t total, unsigned int nmax, uint32_t *lens)
 			lens[i] = total;
 		} else {
 			switch (dm_range(0, 3)) {
-			case 0: lens[i] = 1; break;
-			case 1: lens[i] = rest < HDR ? rest : HDR; break;
-			default: lens[i] = dm_range(1, rest); break;
+			case 0:
+				lens[i] = 1;
+				break;
+			case 1:
+				lens[i] = rest < HDR ? rest : HDR;
+				break;
+			default:
+				lens[i] = dm_range(1, rest);
+				break;
 			}
 		}
 		total -= lens[i];
@@ -131,7 +173,8 @@ static void add_packet(struct lane *l)
 	if (!ind && nmax > l->src.q.size)
 		nmax = l->src.q.size;
 	if (!p->len) {
-		p->len = dm_range(0, 3) ? dm_range(HDR, l->max_len < 1600 ? l->max_len : 1600) : dm_range(HDR, l->max_len);
+		p->len = dm_range(0, 3) ? dm_range(HDR, l->max_len < 1600 ? l->max_len : 1600)
+					: dm_range(HDR, l->max_len);
 		p->seed = dm_rand();
 	}
 	n = split(p->len, nmax, lens);
@@ -201,7 +244,7 @@ static void check_sink(struct lane *l, uint16_t head, uint32_t len)
 			l->dropped++;
 		l->parts = vq_get(q, b, 10) | vq_get(q, b, 11) << 8;
 		if (b->cap < HDR)
-			l->parts = q->mrg ? 0xffff : 1;   /* header over several chains: known at the end */
+			l->parts = q->mrg ? 0xffff : 1; /* header over several chains: known at the end */
 		l->got = 0;
 		l->part = 0;
 		if (!q->mrg && l->parts != 1)
@@ -213,8 +256,8 @@ static void check_sink(struct lane *l, uint16_t head, uint32_t len)
 	}
 	p = &l->pkt[l->rcvd + l->dropped];
 	if (len > b->cap || len == 0 || l->got + len > p->len)
-		fail("lane %d packet %u (%u bytes): used length %u, capacity %u, had %u", l->id, l->rcvd, p->len, len, b->cap,
-		     l->got);
+		fail("lane %d packet %u (%u bytes): used length %u, capacity %u, had %u", l->id, l->rcvd, p->len, len,
+		     b->cap, l->got);
 	for (uint32_t i = 0; i < len && l->got + i < p->len; i++) {
 		uint32_t off = l->got + i;
 
@@ -260,7 +303,8 @@ static void consumer(struct lane *l, struct end *e)
 		}
 		/* virtio-net: the buffers of one merged packet are used together. */
 		if (e == &l->snk && l->parts)
-			fail("lane %d packet %u: the used index shows %u of its %u buffers", l->id, l->rcvd, l->part, l->parts);
+			fail("lane %d packet %u: the used index shows %u of its %u buffers", l->id, l->rcvd, l->part,
+			     l->parts);
 		if (e->mode == IRQ) {
 			e->msix_seen = irq_count(e);
 			vq_enable_irq(&e->q);
@@ -309,7 +353,7 @@ static void lane_step(struct lane *l)
 static bool lane_finished(const struct lane *l)
 {
 	return l->sent == l->target && l->src_done == l->target && l->parts == 0 &&
-	       (!l->snk.q.mrg ? l->rcvd + l->dropped <= l->target : l->rcvd == l->target);
+		(!l->snk.q.mrg ? l->rcvd + l->dropped <= l->target : l->rcvd == l->target);
 }
 
 /* ------------------------------------------------------------------------------------------------ set-up */
@@ -446,8 +490,9 @@ static void tell_queue(const char *name, const struct end *e)
 	const struct vq *q = &e->q;
 
 	printf("  %s: size %u%s%s%s, published %04x, used seen %04x, used->idx %04x, free descriptors %u, state %d, wait %u\n",
-	       name, q->size, q->event_idx ? " event_idx" : "", q->mrg ? " mergeable" : "", e->mode == IRQ ? " irq" : "",
-	       q->avail_idx, q->last_used, vq_used_idx((struct vq *)q), q->nfree, e->st, e->wait);
+	       name, q->size, q->event_idx ? " event_idx" : "", q->mrg ? " mergeable" : "",
+	       e->mode == IRQ ? " irq" : "", q->avail_idx, q->last_used, vq_used_idx((struct vq *)q), q->nfree, e->st,
+	       e->wait);
 }
 
 static void run_lanes(void)
@@ -466,11 +511,13 @@ static void run_lanes(void)
 				all = false;
 				if (dm_cycle - l->progress > HANG) {
 					fail("lane %d hangs: %u of %u sent, %u returned, %u received, %u dropped; status 0x%x",
-					     i, l->sent, l->target, l->src_done, l->rcvd, l->dropped, rb_read(R_STATUS(i)));
+					     i, l->sent, l->target, l->src_done, l->rcvd, l->dropped,
+					     rb_read(R_STATUS(i)));
 					tell_queue("source", &l->src);
 					tell_queue("sink", &l->snk);
-					printf("  next packet %u bytes, buffers %u..%u, %s\n", l->pkt[l->rcvd + l->dropped].len,
-					       l->cap_lo, l->cap_hi, dut_idle() ? "idle" : "not idle");
+					printf("  next packet %u bytes, buffers %u..%u, %s\n",
+					       l->pkt[l->rcvd + l->dropped].len, l->cap_lo, l->cap_hi,
+					       dut_idle() ? "idle" : "not idle");
 					return;
 				}
 			}
@@ -581,7 +628,8 @@ static void simple(const char *name, int lane, struct lane_opts o)
 	if (!failures && stat(lane, S_PACKETS) - base != lanes[lane].rcvd)
 		fail("statistics: %u packets, %u came", stat(lane, S_PACKETS) - base, lanes[lane].rcvd);
 	if (!failures && stat(lane, S_BYTES) - bytes != (uint32_t)lanes[lane].bytes)
-		fail("statistics: %u bytes, %llu came", stat(lane, S_BYTES) - bytes, (unsigned long long)lanes[lane].bytes);
+		fail("statistics: %u bytes, %llu came", stat(lane, S_BYTES) - bytes,
+		     (unsigned long long)lanes[lane].bytes);
 	if (!failures && stat(lane, S_DROPPED) - dropped != lanes[lane].dropped)
 		fail("statistics: %u dropped, expected %u", stat(lane, S_DROPPED) - dropped, lanes[lane].dropped);
 	end();
@@ -603,8 +651,16 @@ static void t_registers(void)
 	rb_write(0x3000 + 0x10, 0xdeadbeef);
 	if (rb_read(0x3000 + 0x10) != 0xdeadbeef)
 		fail("region reads 0x%x", rb_read(0x3000 + 0x10));
-	static const uint32_t absent[] = { 0x008, 0x0fc, 0x100 + 8 * NLANES, 0x400 + 0x20 * NLANES, 0x1024,
-		0x1000 + 0x40 * 16, 0x301c, 0x3000 + 0x20 * 16, 0x10000, 0xfffffc };
+	static const uint32_t absent[] = { 0x008,
+					   0x0fc,
+					   0x100 + 8 * NLANES,
+					   0x400 + 0x20 * NLANES,
+					   0x1024,
+					   0x1000 + 0x40 * 16,
+					   0x301c,
+					   0x3000 + 0x20 * 16,
+					   0x10000,
+					   0xfffffc };
 
 	for (unsigned int i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
 		if (!rb_read_err(absent[i]))
@@ -891,7 +947,7 @@ struct bad {
 	bool sink;
 	int lane;
 	void (*make)(struct lane *l, struct vq *q);
-	bool violates;      /* the read itself is refused */
+	bool violates; /* the read itself is refused */
 };
 
 static uint64_t good_gpa(struct vq *q, uint32_t len)
@@ -1332,12 +1388,13 @@ static void t_noise(int round)
 			uint16_t d = dm_range(0, 15);
 			uint64_t a = q->pool + dm_range(0, 1000);
 			uint16_t fl = (dm_range(0, 3) == 0 ? VQ_NEXT : 0) | (dm_range(0, 7) == 0 ? VQ_INDIRECT : 0) |
-				      (q->sink ^ (dm_range(0, 30) == 0) ? VQ_WRITE : 0);
+				(q->sink ^ (dm_range(0, 30) == 0) ? VQ_WRITE : 0);
 
 			dm_grant(q->func, q->pool, 70000, q->sink ? DM_WRITE | DM_READ : DM_READ);
 			vq_put_desc(q, q->desc, d, dm_range(0, 60) ? a - q->gpa_delta : dm_rand(),
 				    dm_range(0, 3) ? dm_range(12, 2000) : 16 * dm_range(0, 5), fl, dm_range(0, 16));
-			memcpy(dm_ptr(q->func, q->pool + dm_range(0, 1000), 16), dm_ptr(q->func, q->desc + 16 * d, 16), 16);
+			memcpy(dm_ptr(q->func, q->pool + dm_range(0, 1000), 16), dm_ptr(q->func, q->desc + 16 * d, 16),
+			       16);
 			vq_put_avail(q, dm_range(0, 50) ? dm_range(0, 15) : dm_rand());
 			if (dm_range(0, 3) == 0 && (uint16_t)(q->next_avail - vq_used_idx(q)) < 16)
 				vq_publish(q);

@@ -25,8 +25,9 @@ void vq_write_context(struct vq *q)
 
 	while (1u << log2 < q->size)
 		log2++;
-	rb_write(CTX(q->qid) + 0x00, q->func | log2 << 8 | q->event_idx << 12 | q->indirect << 13 | q->mrg << 14 |
-		 (uint32_t)q->translate << 15 | (uint32_t)q->port << 16);
+	rb_write(CTX(q->qid) + 0x00,
+		 q->func | log2 << 8 | q->event_idx << 12 | q->indirect << 13 | q->mrg << 14 |
+			 (uint32_t)q->translate << 15 | (uint32_t)q->port << 16);
 	rb_write(CTX(q->qid) + 0x04, q->vector & 0xffff);
 	rb_write(CTX(q->qid) + 0x08, (uint32_t)q->desc);
 	rb_write(CTX(q->qid) + 0x0c, q->desc >> 32);
@@ -102,7 +103,8 @@ static uint64_t pool_alloc(struct vq *q, struct vq_buf *b, uint32_t len, uint32_
 	return q->pool + at;
 }
 
-void vq_put_desc(struct vq *q, uint64_t table, uint16_t index, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next)
+void vq_put_desc(struct vq *q, uint64_t table, uint16_t index, uint64_t addr, uint32_t len, uint16_t flags,
+		 uint16_t next)
 {
 	uint8_t *d = dm_ptr(q->func, table + 16ull * index, 16);
 
@@ -130,7 +132,7 @@ int vq_add(struct vq *q, const uint32_t *lens, unsigned int n, bool indirect)
 
 	if (q->nfree < nd || n > VQ_MAX_SEGS)
 		return -1;
-	if (dm_range(0, 15) == 0 && q->nfree > 2) {   /* a free list in disorder */
+	if (dm_range(0, 15) == 0 && q->nfree > 2) { /* a free list in disorder */
 		for (int k = 0; k < 8; k++) {
 			unsigned int a = dm_rand() % q->nfree, c = dm_rand() % q->nfree;
 			uint16_t t = q->free_list[a];

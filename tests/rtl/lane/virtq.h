@@ -11,14 +11,14 @@
 
 #define VQ_MAX_SIZE 1024
 #define VQ_MAX_SEGS 256
-#define VQ_POOL     (768u << 10)
+#define VQ_POOL (768u << 10)
 
-#define VQ_NEXT     1
-#define VQ_WRITE    2
+#define VQ_NEXT 1
+#define VQ_WRITE 2
 #define VQ_INDIRECT 4
 
 struct vq_seg {
-	uint64_t addr;   /* IOVA */
+	uint64_t addr; /* IOVA */
 	uint32_t len;
 };
 
@@ -29,7 +29,7 @@ struct vq_buf {
 	struct vq_seg seg[VQ_MAX_SEGS];
 	unsigned int ndesc;
 	uint16_t desc[VQ_MAX_SEGS];
-	uint64_t table;           /* indirect table, 0 = none */
+	uint64_t table; /* indirect table, 0 = none */
 	uint32_t pool_end;
 	uint32_t pool_bytes;
 };
@@ -39,16 +39,16 @@ struct vq {
 	uint16_t size;
 	bool sink, event_idx, indirect, mrg, translate;
 	int port;
-	uint64_t gpa_delta;       /* guest address = IOVA - delta, modulo 2^64 */
+	uint64_t gpa_delta; /* guest address = IOVA - delta, modulo 2^64 */
 	uint64_t desc, avail, used;
-	uint16_t avail_idx;       /* published */
-	uint16_t next_avail;      /* written to the ring */
-	uint16_t kicked_at;       /* published index at the last look at the notification */
+	uint16_t avail_idx;  /* published */
+	uint16_t next_avail; /* written to the ring */
+	uint16_t kicked_at;  /* published index at the last look at the notification */
 	uint16_t last_used;
 	uint16_t free_list[VQ_MAX_SIZE];
 	unsigned int nfree;
-	struct vq_buf buf[VQ_MAX_SIZE];   /* by head */
-	uint16_t order[VQ_MAX_SIZE];      /* heads in the order of publication */
+	struct vq_buf buf[VQ_MAX_SIZE]; /* by head */
+	uint16_t order[VQ_MAX_SIZE];	/* heads in the order of publication */
 	uint64_t pool;
 	uint32_t pool_head, pool_tail, pool_used;
 	uint64_t kicks, shuffles;
@@ -72,7 +72,8 @@ void vq_write_context(struct vq *q);
 int vq_add(struct vq *q, const uint32_t *lens, unsigned int n, bool indirect);
 /** Writes a ring entry without any check: for malformed rings. */
 void vq_put_avail(struct vq *q, uint16_t head);
-void vq_put_desc(struct vq *q, uint64_t table, uint16_t index, uint64_t addr, uint32_t len, uint16_t flags, uint16_t next);
+void vq_put_desc(struct vq *q, uint64_t table, uint16_t index, uint64_t addr, uint32_t len, uint16_t flags,
+		 uint16_t next);
 void vq_publish(struct vq *q);
 /** Does the device want to be told of what was published since the last call? */
 bool vq_need_kick(struct vq *q);

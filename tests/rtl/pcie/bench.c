@@ -86,8 +86,8 @@ static void on_fault(void *arg, unsigned int fn, bool write, uint64_t addr, unsi
 
 	b->faults++;
 	if (!b->expect_read_errors)
-		fail("DMA fault: function %u %s 0x%llx, %u bytes", fn, write ? "writes" : "reads", (unsigned long long)addr,
-		     bytes);
+		fail("DMA fault: function %u %s 0x%llx, %u bytes", fn, write ? "writes" : "reads",
+		     (unsigned long long)addr, bytes);
 }
 
 static void on_msix(void *arg, unsigned int fn, uint64_t addr, uint32_t data)
@@ -121,8 +121,8 @@ static void on_write(void *arg, unsigned int fn, uint64_t addr, unsigned int byt
 	const struct wr *w = &b->wr_hist[c][b->wr_next[c]];
 
 	if (w->func != fn || w->addr + b->wr_next_off[c] != addr || b->wr_next_off[c] + bytes > w->len) {
-		fail("client %u: write of function %u 0x%llx %u bytes, expected function %u 0x%llx (offset %u of %u)", c, fn,
-		     (unsigned long long)addr, bytes, w->func, (unsigned long long)(w->addr + b->wr_next_off[c]),
+		fail("client %u: write of function %u 0x%llx %u bytes, expected function %u 0x%llx (offset %u of %u)",
+		     c, fn, (unsigned long long)addr, bytes, w->func, (unsigned long long)(w->addr + b->wr_next_off[c]),
 		     b->wr_next_off[c], w->len);
 		return;
 	}
@@ -215,7 +215,9 @@ void rd_submit(unsigned int c, uint8_t func, uint64_t addr, uint32_t len, uint32
 
 	if (s->busy || b->rd_count[c] == QUEUE)
 		abort();
-	*s = (struct rd_state){ .busy = true, .r = { func, addr, len, ram, cookie }, .submitted = vhp_model_cycle(b->m) };
+	*s = (struct rd_state){ .busy = true,
+				.r = { func, addr, len, ram, cookie },
+				.submitted = vhp_model_cycle(b->m) };
 	for (uint32_t i = 0; i < len && len <= RAM_BYTES; i++) {
 		uint32_t a = (ram + i) % RAM_BYTES;
 
@@ -226,7 +228,8 @@ void rd_submit(unsigned int c, uint8_t func, uint64_t addr, uint32_t len, uint32
 	b->rd_open++;
 }
 
-svBit bench_rd_req(int client, svBitVecVal *func, svBitVecVal *addr, svBitVecVal *len, svBitVecVal *ram, svBitVecVal *cookie)
+svBit bench_rd_req(int client, svBitVecVal *func, svBitVecVal *addr, svBitVecVal *len, svBitVecVal *ram,
+		   svBitVecVal *cookie)
 {
 	struct bench *b = bench;
 	const struct rd *r = &b->rdq[client][b->rd_head[client]];
@@ -292,11 +295,12 @@ void bench_rd_done(int client, int cookie, int status)
 	if (s->written != s->r.len)
 		fail("client %d cookie %d: %u of %u bytes landed by done", client, cookie, s->written, s->r.len);
 	for (uint32_t i = 0; i < s->r.len; i++) {
-		uint8_t is = b->ram[client][(s->r.ram + i) % RAM_BYTES], want = b->host[s->r.func][s->r.addr - HOST_BASE + i];
+		uint8_t is = b->ram[client][(s->r.ram + i) % RAM_BYTES],
+			want = b->host[s->r.func][s->r.addr - HOST_BASE + i];
 
 		if (is != want) {
-			fail("client %d func %u addr 0x%llx len %u ram 0x%x: byte %u is %02x, not %02x", client, s->r.func,
-			     (unsigned long long)s->r.addr, s->r.len, s->r.ram, i, is, want);
+			fail("client %d func %u addr 0x%llx len %u ram 0x%x: byte %u is %02x, not %02x", client,
+			     s->r.func, (unsigned long long)s->r.addr, s->r.len, s->r.ram, i, is, want);
 			break;
 		}
 	}
@@ -314,8 +318,8 @@ void wr_submit(unsigned int c, const struct wr *w)
 	b->wr_hist[c][b->wr_hist_count[c]++] = *w;
 }
 
-svBit bench_wr_req(int client, svBitVecVal *kind, svBitVecVal *func, svBitVecVal *addr, svBitVecVal *len, svBitVecVal *ram,
-		   svBitVecVal *patch, svBitVecVal *imm)
+svBit bench_wr_req(int client, svBitVecVal *kind, svBitVecVal *func, svBitVecVal *addr, svBitVecVal *len,
+		   svBitVecVal *ram, svBitVecVal *patch, svBitVecVal *imm)
 {
 	struct bench *b = bench;
 	const struct wr *w = &b->wrq[client][b->wr_head[client]];
@@ -374,8 +378,8 @@ void check_host(void)
 		for (uint32_t i = 0; i < HOST_LEN; i++) {
 			if (b->host[f][i] == b->expect[f][i])
 				continue;
-			fail("memory of function %u at 0x%llx is %02x, not %02x", f, (unsigned long long)(HOST_BASE + i),
-			     b->host[f][i], b->expect[f][i]);
+			fail("memory of function %u at 0x%llx is %02x, not %02x", f,
+			     (unsigned long long)(HOST_BASE + i), b->host[f][i], b->expect[f][i]);
 			break;
 		}
 	}
@@ -399,8 +403,9 @@ void run_quiet(uint64_t max)
 
 	vhp_model_step(b->m, 4);
 	if (vhp_model_run_until(b->m, quiet, b, max))
-		fail("not quiet after %llu cycles: %u reads open, writes open %u %u %u, model idle %d", (unsigned long long)max,
-		     b->rd_open, b->wr_open_count[0], b->wr_open_count[1], b->wr_open_count[2], vhp_model_idle(b->m));
+		fail("not quiet after %llu cycles: %u reads open, writes open %u %u %u, model idle %d",
+		     (unsigned long long)max, b->rd_open, b->wr_open_count[0], b->wr_open_count[1], b->wr_open_count[2],
+		     vhp_model_idle(b->m));
 }
 
 /* ---------------------------------------------------------------------------------------------- register target */
@@ -410,8 +415,8 @@ svBit bench_rb_ready(void)
 	return pct(bench->rb_ready_pct);
 }
 
-void bench_rb(const svBitVecVal *func, int bar, int addr, svBit write, int be, int wdata, svBit *err, svBitVecVal *rdata,
-	      svBitVecVal *delay)
+void bench_rb(const svBitVecVal *func, int bar, int addr, svBit write, int be, int wdata, svBit *err,
+	      svBitVecVal *rdata, svBitVecVal *delay)
 {
 	struct bench *b = bench;
 	unsigned int f = *func & 0xff;
@@ -479,8 +484,8 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } tests[] = {
-	{ "completer", test_completer }, { "requester", test_requester }, { "msix", test_msix },
-	{ "flr", test_flr },		 { "defects", test_defects },	  { "rate", test_rate },
+	{ "completer", test_completer }, { "requester", test_requester }, { "msix", test_msix }, { "flr", test_flr },
+	{ "defects", test_defects },	 { "rate", test_rate },
 };
 
 static void usage(FILE *f)

@@ -23,9 +23,22 @@
 #define COOKIES 1024
 
 /* vhp_pkg::dma_status_e */
-enum { DMA_OK, DMA_UR, DMA_CA, DMA_POISONED, DMA_MALFORMED, DMA_TIMEOUT, DMA_FLR, DMA_DISABLED };
+enum {
+	DMA_OK,
+	DMA_UR,
+	DMA_CA,
+	DMA_POISONED,
+	DMA_MALFORMED,
+	DMA_TIMEOUT,
+	DMA_FLR,
+	DMA_DISABLED
+};
 /* vhp_pkg::wr_kind_e */
-enum { WR_PACKET, WR_IMM, WR_MSIX };
+enum {
+	WR_PACKET,
+	WR_IMM,
+	WR_MSIX
+};
 
 /*
  * Host memory of each function: an area that is only read, and one per write client. The base is chosen by bench_init so
@@ -131,7 +144,11 @@ void bench_close(void);
 void case_begin(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void case_end(void);
 void fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-#define CHECK(cond, ...) do { if (!(cond)) fail(__VA_ARGS__); } while (0)
+#define CHECK(cond, ...)                   \
+	do {                               \
+		if (!(cond))               \
+			fail(__VA_ARGS__); \
+	} while (0)
 unsigned int cases_failed(void);
 
 /** Queue a read of client @p c. The cookie must not be under way. */

@@ -67,8 +67,16 @@ static void write_read(unsigned int fn, unsigned int bar, uint32_t off, unsigned
 {
 	static uint32_t data[1024], old[1024];
 	static struct answer a;
-	struct vhp_cq q = { .type = 1, .fn = fn, .bar = bar, .off = off, .dwords = dwords, .first_be = first_be,
-			    .last_be = last_be, .tc = rnd(8), .attr = rnd(8), .data = data };
+	struct vhp_cq q = { .type = 1,
+			    .fn = fn,
+			    .bar = bar,
+			    .off = off,
+			    .dwords = dwords,
+			    .first_be = first_be,
+			    .last_be = last_be,
+			    .tc = rnd(8),
+			    .attr = rnd(8),
+			    .data = data };
 
 	for (unsigned int i = 0; i < dwords; i++) {
 		data[i] = (uint32_t)rng_next(&bench->rng);
@@ -82,22 +90,23 @@ static void write_read(unsigned int fn, unsigned int bar, uint32_t off, unsigned
 			unsigned int be = i == 0 ? first_be : i == dwords - 1 ? last_be : 15;
 			uint32_t want = (data[i] & byte_mask(be)) | (old[i] & ~byte_mask(be));
 
-			CHECK(reg32(fn, bar, off + 4 * i) == want, "write of %u dwords at 0x%x be %x/%x: dword %u is %08x, not %08x",
-			      dwords, off, first_be, last_be, i, reg32(fn, bar, off + 4 * i), want);
+			CHECK(reg32(fn, bar, off + 4 * i) == want,
+			      "write of %u dwords at 0x%x be %x/%x: dword %u is %08x, not %08x", dwords, off, first_be,
+			      last_be, i, reg32(fn, bar, off + 4 * i), want);
 		}
 	}
 	q.type = 0;
 	q.data = NULL;
 	request(&q, &a);
 	finish(&a);
-	CHECK(a.status == 0 && a.dwords == dwords, "read of %u dwords at 0x%x: status %u, %u dwords", dwords, off, a.status,
-	      a.dwords);
+	CHECK(a.status == 0 && a.dwords == dwords, "read of %u dwords at 0x%x: status %u, %u dwords", dwords, off,
+	      a.status, a.dwords);
 	for (unsigned int i = 0; i < dwords && i < a.dwords; i++) {
 		unsigned int be = i == 0 ? first_be : i == dwords - 1 ? last_be : 15;
 
 		CHECK(((a.data[i] ^ reg32(fn, bar, off + 4 * i)) & byte_mask(be)) == 0,
-		      "read of %u dwords at 0x%x be %x/%x: dword %u is %08x, not %08x", dwords, off, first_be, last_be, i,
-		      a.data[i], reg32(fn, bar, off + 4 * i));
+		      "read of %u dwords at 0x%x be %x/%x: dword %u is %08x, not %08x", dwords, off, first_be, last_be,
+		      i, a.data[i], reg32(fn, bar, off + 4 * i));
 	}
 }
 
@@ -156,7 +165,11 @@ static void unsupported(void)
 	bench->cfg.cc_ready_pct = 60;
 	bench_open();
 	for (unsigned int i = 0; i < 6; i++) {
-		struct vhp_cq q = { .type = types[i], .fn = rnd(NUM_FN), .off = 0x1000, .dwords = types[i] == 6 ? 4 : 1, .first_be = 15,
+		struct vhp_cq q = { .type = types[i],
+				    .fn = rnd(NUM_FN),
+				    .off = 0x1000,
+				    .dwords = types[i] == 6 ? 4 : 1,
+				    .first_be = 15,
 				    .last_be = types[i] == 6 ? 15 : 0 };
 
 		ur = bench->cq_ur;
@@ -164,7 +177,8 @@ static void unsupported(void)
 		finish(&a);
 		vhp_model_step(bench->m, 8);
 		CHECK(a.status == 1, "request type %u: status %u", types[i], a.status);
-		CHECK(bench->cq_ur == ur + 1, "request type %u: counter went from %u to %u", types[i], ur, bench->cq_ur);
+		CHECK(bench->cq_ur == ur + 1, "request type %u: counter went from %u to %u", types[i], ur,
+		      bench->cq_ur);
 	}
 	struct vhp_cq absent = { .type = 0, .fn = 1, .bar = 2, .off = 0, .dwords = 3, .first_be = 15, .last_be = 15 };
 
@@ -177,8 +191,8 @@ static void unsupported(void)
 	finish(&a);
 	vhp_model_run_idle(bench->m, 1000);
 	vhp_model_step(bench->m, 8);
-	CHECK(bench->cq_ur == ur + 1 && bench->rb_writes == 0, "write to an absent BAR: counter %u to %u, %u register writes", ur,
-	      bench->cq_ur, bench->rb_writes);
+	CHECK(bench->cq_ur == ur + 1 && bench->rb_writes == 0,
+	      "write to an absent BAR: counter %u to %u, %u register writes", ur, bench->cq_ur, bench->rb_writes);
 	/* A read into a hole, from its first dword and behind good ones (in the first and in a later completion). */
 	for (unsigned int start = 0x4000; start <= 0x4080; start += 0x40) {
 		struct vhp_cq q = { .type = 0, .fn = 1, .off = start, .dwords = 64, .first_be = 15, .last_be = 15 };
@@ -227,7 +241,9 @@ static void posted_passes(void)
 	}
 	vhp_model_step(bench->m, 3000);
 	for (unsigned int i = 0; i < 32; i++) {
-		struct vhp_cq q = { .type = 1, .fn = 1, .off = 0x1000 + 4 * i, .dwords = 1, .first_be = 15, .data = data };
+		struct vhp_cq q = {
+			.type = 1, .fn = 1, .off = 0x1000 + 4 * i, .dwords = 1, .first_be = 15, .data = data
+		};
 
 		request(&q, &w[i]);
 	}
@@ -237,7 +253,8 @@ static void posted_passes(void)
 	vhp_model_cfg(bench->m)->cc_ready_pct = 100;
 	for (unsigned int i = 0; i < 4; i++) {
 		finish(&r[i]);
-		CHECK(r[i].status == 0 && r[i].dwords == 256, "read %u: status %u, %u dwords", i, r[i].status, r[i].dwords);
+		CHECK(r[i].status == 0 && r[i].dwords == 256, "read %u: status %u, %u dwords", i, r[i].status,
+		      r[i].dwords);
 	}
 	bench_close();
 	case_end();
@@ -254,7 +271,9 @@ static void doorbell_rate(void)
 	bench_open();
 	from = vhp_model_cycle(bench->m);
 	for (unsigned int i = 0; i < 64; i++) {
-		struct vhp_cq q = { .type = 1, .fn = 1, .off = 0x10000 + 4096 * (i % 4), .dwords = 1, .first_be = 3, .data = data };
+		struct vhp_cq q = {
+			.type = 1, .fn = 1, .off = 0x10000 + 4096 * (i % 4), .dwords = 1, .first_be = 3, .data = data
+		};
 
 		request(&q, &w[i]);
 	}

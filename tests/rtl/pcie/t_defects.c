@@ -54,11 +54,13 @@ static void tag_survives(const char *number, enum vhp_outcome what, int status, 
 		hits = 0;
 		rd_submit(1, 2, HOST_BASE + 0x80000 + 64, 448, 2048 * round, round);
 		for (unsigned int i = 0; i < 300; i++)
-			rd_submit(0, (uint8_t)(i % NUM_FN), HOST_BASE + 1024 * (i % 256) + i % 64, 100 + i % 60, 400 * i, i);
+			rd_submit(0, (uint8_t)(i % NUM_FN), HOST_BASE + 1024 * (i % 256) + i % 64, 100 + i % 60,
+				  400 * i, i);
 		run_quiet(60000);
 		CHECK(bench->rd[1][round].status == status, "status %d, not %d", bench->rd[1][round].status, status);
 		for (unsigned int i = 0; i < 300; i++)
-			CHECK(bench->rd[0][i].status == DMA_OK, "read %u behind it: status %d", i, bench->rd[0][i].status);
+			CHECK(bench->rd[0][i].status == DMA_OK, "read %u behind it: status %d", i,
+			      bench->rd[0][i].status);
 	}
 	CHECK(vhp_model_stats(bench->m)->reads_outstanding_max >= (ext ? 80 : 30), "only %llu reads were out at once",
 	      (unsigned long long)vhp_model_stats(bench->m)->reads_outstanding_max);
@@ -81,7 +83,8 @@ static void iommu_refuses(void)
 	run_quiet(50000);
 	for (unsigned int i = 0; i < 500; i++)
 		CHECK(bench->rd[3][i].status == DMA_UR, "read %u: status %d", i, bench->rd[3][i].status);
-	CHECK(bench->faults == 2000 && bench->rd_errors == 2000, "%u faults, %u counted", bench->faults, bench->rd_errors);
+	CHECK(bench->faults == 2000 && bench->rd_errors == 2000, "%u faults, %u counted", bench->faults,
+	      bench->rd_errors);
 	bench->expect_read_errors = false;
 	rd_submit(3, 1, HOST_BASE + 5, 9000, 3, 600);
 	run_quiet(10000);
@@ -100,7 +103,8 @@ static void done_after_data(void)
 	bench->cfg.split_pct = 70;
 	bench_open();
 	for (unsigned int i = 0; i < 60; i++)
-		rd_submit(i % RD_CLIENTS, (uint8_t)(i % NUM_FN), HOST_BASE + rnd(0x80000), 1500 + rnd(500), 2048 * i, i);
+		rd_submit(i % RD_CLIENTS, (uint8_t)(i % NUM_FN), HOST_BASE + rnd(0x80000), 1500 + rnd(500), 2048 * i,
+			  i);
 	run_quiet(100000); /* bench_rd_done compares all bytes at the done */
 	bench_close();
 	case_end();
@@ -115,7 +119,8 @@ static void corner_widths(void)
 	bench->cfg.latency = 40;
 	bench_open();
 	for (unsigned int at = 0; at < 128; at++) {
-		for (unsigned int len = 1; len <= 129; len += len < 4 || len > 60 ? 1 + len / 70 * 3 : 11, n = (n + 1) % 200) {
+		for (unsigned int len = 1; len <= 129;
+		     len += len < 4 || len > 60 ? 1 + len / 70 * 3 : 11, n = (n + 1) % 200) {
 			while (bench->rd[1][n].busy)
 				vhp_model_step(bench->m, 1);
 			rd_submit(1, 0, HOST_BASE + 4096 * rnd(100) + rnd(256), len, 512 * n + at, n);
@@ -128,7 +133,8 @@ static void corner_widths(void)
 
 static void completion_buffer(unsigned int rcb)
 {
-	case_begin("7: outstanding reads never exceed the completion buffer, RCB %u, answered as badly as allowed", rcb);
+	case_begin("7: outstanding reads never exceed the completion buffer, RCB %u, answered as badly as allowed",
+		   rcb);
 	bench_init();
 	bench->cfg.rcb = rcb;
 	bench->cfg.split_pct = 100;
@@ -189,7 +195,8 @@ static void no_lockup(void)
 		wr_submit(1, &w);
 	}
 	vhp_model_step(bench->m, 3000);
-	CHECK(bench->wr_cmpl_count[1] == 100, "%u of 100 writes completed beside starving reads", bench->wr_cmpl_count[1]);
+	CHECK(bench->wr_cmpl_count[1] == 100, "%u of 100 writes completed beside starving reads",
+	      bench->wr_cmpl_count[1]);
 	run_quiet(200000);
 	stall = vhp_model_stats(bench->m)->rq_stall_np;
 	CHECK(stall == 0, "RQ stood still for %llu cycles because of reads", (unsigned long long)stall);
@@ -250,7 +257,8 @@ void test_defects(void)
 	max_read(4096);
 	max_read(8192);
 	max_read(65536);
-	tag_survives("2", VHP_OUT_POISONED, DMA_POISONED, "a poisoned split does not free the tag before the others came", true);
+	tag_survives("2", VHP_OUT_POISONED, DMA_POISONED,
+		     "a poisoned split does not free the tag before the others came", true);
 	tag_survives("2", VHP_OUT_NO_DATA, DMA_MALFORMED, "code 3 is not good data", true);
 	tag_survives("2", VHP_OUT_START_ADDR, DMA_MALFORMED, "code 5 is not good data", true);
 	tag_survives("2", VHP_OUT_RID_MISMATCH, DMA_MALFORMED, "code 4 discards until request completed", false);

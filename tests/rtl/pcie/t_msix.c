@@ -49,10 +49,18 @@ static void table_access(void)
 		for (unsigned int i = 0; i < len; i++) {
 			data[i] = (uint8_t)rnd(256);
 			switch ((off + i) % 16) {
-			case 0: shadow[f][off + i] = data[i] & 0xfc; break;
-			case 12: shadow[f][off + i] = data[i] & 1; break;
-			case 13: case 14: case 15: break;
-			default: shadow[f][off + i] = data[i];
+			case 0:
+				shadow[f][off + i] = data[i] & 0xfc;
+				break;
+			case 12:
+				shadow[f][off + i] = data[i] & 1;
+				break;
+			case 13:
+			case 14:
+			case 15:
+				break;
+			default:
+				shadow[f][off + i] = data[i];
 			}
 		}
 		CHECK(vhp_model_bar_write(bench->m, f, 0, TABLE + off, data, len) == 0, "write");
@@ -60,7 +68,8 @@ static void table_access(void)
 	for (unsigned int f = 0; f < NUM_FN; f++) {
 		CHECK(vhp_model_bar_read(bench->m, f, 0, TABLE, got, 512) == 0, "read of the table");
 		for (unsigned int i = 0; i < 512; i++)
-			CHECK(got[i] == shadow[f][i], "function %u table byte 0x%x: %02x, not %02x", f, i, got[i], shadow[f][i]);
+			CHECK(got[i] == shadow[f][i], "function %u table byte 0x%x: %02x, not %02x", f, i, got[i],
+			      shadow[f][i]);
 	}
 	vhp_model_write32(bench->m, 1, 0, PBA, 0xffffffff);
 	CHECK(vhp_model_bar_read(bench->m, 1, 0, PBA, &v, 4) == 0 && v == 0, "PBA %08x", v);
@@ -81,12 +90,14 @@ static void messages(void)
 	for (unsigned int n = 0; n < 200; n++)
 		send(n % 3, rnd(NUM_FN), rnd(32));
 	run_quiet(20000);
-	CHECK(bench->msi_count == 200 && bench->msix_sent == 200, "%u messages, %u counted", bench->msi_count, bench->msix_sent);
+	CHECK(bench->msi_count == 200 && bench->msix_sent == 200, "%u messages, %u counted", bench->msi_count,
+	      bench->msix_sent);
 	for (unsigned int i = 0; i < bench->msi_count; i++) {
 		unsigned int f = bench->msi[i].fn, v = bench->msi[i].data & 0xfff;
 
 		CHECK(bench->msi[i].addr == MSG_ADDR(f, v) && bench->msi[i].data == 0x1000 * f + v,
-		      "message %u: function %u address 0x%llx data 0x%x", i, f, (unsigned long long)bench->msi[i].addr, bench->msi[i].data);
+		      "message %u: function %u address 0x%llx data 0x%x", i, f, (unsigned long long)bench->msi[i].addr,
+		      bench->msi[i].data);
 	}
 	vhp_model_msix_control(bench->m, 1, false, false);
 	vhp_model_step(bench->m, 20);
@@ -97,7 +108,8 @@ static void messages(void)
 	send(0, 7, 1);
 	send(0, 2, 4);
 	run_quiet(20000);
-	CHECK(bench->msi_count == 201 && bench->wr_dropped == 4, "%u messages, %u dropped", bench->msi_count, bench->wr_dropped);
+	CHECK(bench->msi_count == 201 && bench->wr_dropped == 4, "%u messages, %u dropped", bench->msi_count,
+	      bench->wr_dropped);
 	for (unsigned int i = 0; i < bench->wr_cmpl_count[0]; i++)
 		CHECK(bench->wr_status[0][i] == DMA_OK, "command %u: status %d", i, bench->wr_status[0][i]);
 	bench_close();
@@ -130,7 +142,8 @@ static void masks(void)
 	bench->msi_count = 0;
 	vhp_model_write32(bench->m, 1, 0, TABLE + 16 * 5 + 12, 0);
 	run_quiet(20000);
-	CHECK(bench->msi_count == 1 && bench->msi[0].data == 0x1005 && pba(1) == 0xdf, "%u messages, PBA %08x", bench->msi_count, pba(1));
+	CHECK(bench->msi_count == 1 && bench->msi[0].data == 0x1005 && pba(1) == 0xdf, "%u messages, PBA %08x",
+	      bench->msi_count, pba(1));
 	/* Function mask holds everything, also vectors that are not masked themselves. */
 	vhp_model_msix_control(bench->m, 1, true, true);
 	vhp_model_step(bench->m, 20);
@@ -140,7 +153,8 @@ static void masks(void)
 	send(2, 1, 30);
 	send(2, 2, 30);
 	run_quiet(20000);
-	CHECK(bench->msi_count == 2 && bench->msi[1].fn == 2 && pba(1) == 0x400000df, "%u messages, PBA %08x", bench->msi_count, pba(1));
+	CHECK(bench->msi_count == 2 && bench->msi[1].fn == 2 && pba(1) == 0x400000df, "%u messages, PBA %08x",
+	      bench->msi_count, pba(1));
 	bench->msi_count = 0;
 	vhp_model_msix_control(bench->m, 1, true, false);
 	run_quiet(20000);
@@ -184,7 +198,10 @@ static void ordering(void)
 	program(1);
 	order_count = 0;
 	for (unsigned int i = 0; i < 60; i++) {
-		struct wr w = { .kind = i % 2 ? WR_IMM : WR_PACKET, .func = 1, .len = i % 2 ? 8 : 200, .addr = HOST_WRITE(1) + i * 256 };
+		struct wr w = { .kind = i % 2 ? WR_IMM : WR_PACKET,
+				.func = 1,
+				.len = i % 2 ? 8 : 200,
+				.addr = HOST_WRITE(1) + i * 256 };
 
 		wr_submit(1, &w);
 		send(1, 1, i % 32);
@@ -196,7 +213,8 @@ static void ordering(void)
 		unsigned int k = msi ? last : (unsigned int)((order_addr[i] - HOST_WRITE(1)) / 256);
 
 		if (msi) {
-			CHECK(order_addr[i] == MSG_ADDR(1, last % 32), "message %u is 0x%llx", last, (unsigned long long)order_addr[i]);
+			CHECK(order_addr[i] == MSG_ADDR(1, last % 32), "message %u is 0x%llx", last,
+			      (unsigned long long)order_addr[i]);
 			last++;
 		} else {
 			CHECK(k == last, "data of command %u after %u messages", k, last);
@@ -222,12 +240,16 @@ static void traffic(unsigned int fn_mask, unsigned int n)
 
 	for (unsigned int i = 0; i < n; i++, at++) {
 		unsigned int slot = at % 64, f = rnd(NUM_FN);
-		struct wr w = { .kind = WR_PACKET, .len = 1 + rnd(900), .ram = rnd(RAM_BYTES), .addr = HOST_WRITE(0) + (at % 1000) * 1024 };
+		struct wr w = { .kind = WR_PACKET,
+				.len = 1 + rnd(900),
+				.ram = rnd(RAM_BYTES),
+				.addr = HOST_WRITE(0) + (at % 1000) * 1024 };
 
 		if (!(fn_mask >> f & 1))
 			continue;
 		if (!bench->rd[0][slot].busy)
-			rd_submit(0, (uint8_t)f, HOST_BASE + rnd(HOST_READ_LEN - 2000), 1 + rnd(2000), slot * 2048, slot);
+			rd_submit(0, (uint8_t)f, HOST_BASE + rnd(HOST_READ_LEN - 2000), 1 + rnd(2000), slot * 2048,
+				  slot);
 		if (bench->wr_hist_count[0] < QUEUE - 1 && bench->wr_count[0] < 200) {
 			w.func = (uint8_t)f;
 			wr_submit(0, &w);
@@ -248,7 +270,8 @@ static void check_reads(unsigned int fn, bool some)
 		if (r->r.func != fn)
 			CHECK(r->status == DMA_OK, "function %u read ended with %d", r->r.func, r->status);
 		else
-			CHECK(r->status == DMA_OK || r->status == DMA_FLR || r->status == DMA_DISABLED, "reset function: status %d", r->status);
+			CHECK(r->status == DMA_OK || r->status == DMA_FLR || r->status == DMA_DISABLED,
+			      "reset function: status %d", r->status);
 		stopped += r->status != DMA_OK;
 	}
 	CHECK(!some || stopped, "no read was stopped");
@@ -258,7 +281,9 @@ static void flr_of(unsigned int fn)
 {
 	uint32_t v;
 
-	case_begin("FLR of function %u under traffic: it stops, the others do not, MSI-X is cleared, and it works again", fn);
+	case_begin(
+		"FLR of function %u under traffic: it stops, the others do not, MSI-X is cleared, and it works again",
+		fn);
 	bench_init();
 	bench->cfg.latency = 400;
 	bench->expect_read_errors = true;
@@ -322,8 +347,8 @@ static void flr_waits(void)
 	rd_submit(0, 1, HOST_BASE, 100, 0, 1);
 	rd_submit(0, 2, HOST_BASE, 100, 1000, 2);
 	vhp_model_step(bench->m, 1000);
-	CHECK(bench->rd[0][1].status == DMA_FLR && bench->rd[0][2].status == DMA_OK, "status %d and %d", bench->rd[0][1].status,
-	      bench->rd[0][2].status);
+	CHECK(bench->rd[0][1].status == DMA_FLR && bench->rd[0][2].status == DMA_OK, "status %d and %d",
+	      bench->rd[0][1].status, bench->rd[0][2].status);
 	vhp_model_step(bench->m, 2000);
 	CHECK(!vhp_model_flr_busy(bench->m, 1) && bench->flr_pending == 0, "still in FLR");
 	bench_close();
@@ -348,9 +373,11 @@ static void flr_both(void)
 		vhp_model_flr(bench->m, 1);
 		vhp_model_flr(bench->m, 2);
 		traffic(7, 20);
-		for (unsigned int i = 0; (vhp_model_flr_busy(bench->m, 1) || vhp_model_flr_busy(bench->m, 2)) && i < 20000; i++)
+		for (unsigned int i = 0;
+		     (vhp_model_flr_busy(bench->m, 1) || vhp_model_flr_busy(bench->m, 2)) && i < 20000; i++)
 			vhp_model_step(bench->m, 1);
-		CHECK(!vhp_model_flr_busy(bench->m, 1) && !vhp_model_flr_busy(bench->m, 2), "round %u: FLR does not end", round);
+		CHECK(!vhp_model_flr_busy(bench->m, 1) && !vhp_model_flr_busy(bench->m, 2),
+		      "round %u: FLR does not end", round);
 		run_quiet(50000);
 	}
 	bench_close();
@@ -361,7 +388,8 @@ static void bus_master(void)
 {
 	uint32_t v;
 
-	case_begin("Bus Master Enable off: reads and writes end with DmaDisabled, nothing is issued; on again: they work");
+	case_begin(
+		"Bus Master Enable off: reads and writes end with DmaDisabled, nothing is issued; on again: they work");
 	bench_init();
 	bench->expect_read_errors = true;
 	bench->check_order = false;
@@ -380,7 +408,8 @@ static void bus_master(void)
 	CHECK(bench->rd[0][1].status == DMA_DISABLED, "read: status %d", bench->rd[0][1].status);
 	CHECK(bench->wr_status[0][0] == DMA_DISABLED && bench->wr_status[0][1] == DMA_OK, "writes: status %d %d",
 	      bench->wr_status[0][0], bench->wr_status[0][1]);
-	CHECK(vhp_model_stats(bench->m)->fn[1].rd.tlps + vhp_model_stats(bench->m)->fn[1].dropped == before, "something was issued");
+	CHECK(vhp_model_stats(bench->m)->fn[1].rd.tlps + vhp_model_stats(bench->m)->fn[1].dropped == before,
+	      "something was issued");
 	CHECK(bench->wr_dropped == 1, "%u dropped", bench->wr_dropped);
 	vhp_model_config_write(bench->m, 1, 4, v, 3);
 	vhp_model_step(bench->m, 100);

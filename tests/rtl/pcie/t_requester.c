@@ -10,10 +10,14 @@
 static unsigned int random_len(void)
 {
 	switch (rnd(4)) {
-	case 0: return 1 + rnd(16);
-	case 1: return 1 + rnd(200);
-	case 2: return 1 + rnd(1600);
-	default: return 1 + rnd(8000);
+	case 0:
+		return 1 + rnd(16);
+	case 1:
+		return 1 + rnd(200);
+	case 2:
+		return 1 + rnd(1600);
+	default:
+		return 1 + rnd(8000);
 	}
 }
 
@@ -26,7 +30,8 @@ static void random_reads(unsigned int n)
 		unsigned int c = rnd(RD_CLIENTS), slot = rnd(16), len = random_len();
 
 		if (!bench->rd[c][slot].busy) {
-			uint64_t addr = HOST_BASE + (pct(30) ? 4096 * (1 + rnd(200)) - rnd(len + 64) % 4096 : rnd(HOST_READ_LEN - len));
+			uint64_t addr = HOST_BASE +
+				(pct(30) ? 4096 * (1 + rnd(200)) - rnd(len + 64) % 4096 : rnd(HOST_READ_LEN - len));
 
 			if (addr + len > HOST_BASE + HOST_READ_LEN)
 				addr = HOST_BASE + HOST_READ_LEN - len;
@@ -105,7 +110,8 @@ static void offsets_and_lengths(unsigned int mrrs)
 		for (unsigned int len = 1; len <= 160; len += off % 4 == 0 ? 1 : 7, slot = (slot + 1) % 256) {
 			while (bench->rd[0][slot].busy)
 				vhp_model_step(bench->m, 1);
-			rd_submit(0, (uint8_t)(len % NUM_FN), HOST_BASE + (pct(50) ? 4096 * rnd(200) + 4000 : 64 * rnd(10000)) + off, len,
+			rd_submit(0, (uint8_t)(len % NUM_FN),
+				  HOST_BASE + (pct(50) ? 4096 * rnd(200) + 4000 : 64 * rnd(10000)) + off, len,
 				  slot * 512 + rnd(300), slot);
 		}
 	}
@@ -134,9 +140,10 @@ static void random_mix(unsigned int k)
 	bench->cfg.pd = k % 5 == 3 ? 64 : 1024;
 	bench->cfg.np_queue = 4 + rnd(13);
 	bench->rd_req_pct = ready[rnd(3)];
-	case_begin("random reads and writes %u: MPS %u MRRS %u RCB %u tags %s ready %u/%u np %u/%u p %u", k, bench->cfg.mps,
-		   bench->cfg.mrrs, bench->cfg.rcb, bench->cfg.ext_tag ? "256" : "32", bench->cfg.rq_ready_pct,
-		   bench->cfg.rc_valid_pct, bench->cfg.nph, bench->cfg.np_queue, bench->cfg.ph);
+	case_begin("random reads and writes %u: MPS %u MRRS %u RCB %u tags %s ready %u/%u np %u/%u p %u", k,
+		   bench->cfg.mps, bench->cfg.mrrs, bench->cfg.rcb, bench->cfg.ext_tag ? "256" : "32",
+		   bench->cfg.rq_ready_pct, bench->cfg.rc_valid_pct, bench->cfg.nph, bench->cfg.np_queue,
+		   bench->cfg.ph);
 	memset(next_addr, 0, sizeof(next_addr));
 	bench_open();
 	random_reads(60);
@@ -150,7 +157,8 @@ static void random_mix(unsigned int k)
 		unsigned int c = rnd(2), slot = rnd(16), len = random_len();
 
 		if (!bench->rd[c][slot].busy)
-			rd_submit(c, (uint8_t)rnd(NUM_FN), HOST_BASE + rnd(HOST_READ_LEN - len), len, slot * 8192, slot);
+			rd_submit(c, (uint8_t)rnd(NUM_FN), HOST_BASE + rnd(HOST_READ_LEN - len), len, slot * 8192,
+				  slot);
 		random_writes(5, false);
 	}
 	run_quiet(400000);
@@ -158,7 +166,8 @@ static void random_mix(unsigned int k)
 	for (unsigned int c = 0; c < WR_CLIENTS; c++)
 		CHECK(bench->wr_cmpl_count[c] == bench->wr_hist_count[c], "client %u: %u of %u commands completed", c,
 		      bench->wr_cmpl_count[c], bench->wr_hist_count[c]);
-	CHECK(bench->rd_errors == 0 && bench->wr_dropped <= bench->wr_hist_count[0] + bench->wr_hist_count[1] + bench->wr_hist_count[2],
+	CHECK(bench->rd_errors == 0 &&
+		      bench->wr_dropped <= bench->wr_hist_count[0] + bench->wr_hist_count[1] + bench->wr_hist_count[2],
 	      "%u read errors", bench->rd_errors);
 	bench_close();
 	case_end();
@@ -181,7 +190,8 @@ static void limits(void)
 	CHECK(bench->rd[1][9].status == DMA_MALFORMED, "length 0: status %d", bench->rd[1][9].status);
 	CHECK(bench->rd[1][10].status == DMA_MALFORMED, "length 65537: status %d", bench->rd[1][10].status);
 	CHECK(bench->rd[3][11].status == DMA_DISABLED, "function 3: status %d", bench->rd[3][11].status);
-	struct wr bad = { .kind = WR_IMM, .len = 65, .addr = HOST_WRITE(0) }, zero = { .kind = WR_PACKET, .addr = HOST_WRITE(0) };
+	struct wr bad = { .kind = WR_IMM, .len = 65, .addr = HOST_WRITE(0) },
+		  zero = { .kind = WR_PACKET, .addr = HOST_WRITE(0) };
 	struct wr absent = { .kind = WR_IMM, .func = 9, .len = 4, .addr = HOST_WRITE(0) };
 
 	bench->check_order = false;
@@ -236,9 +246,11 @@ static void error_code(enum vhp_outcome what, int status, const char *name)
 		victim_end = victim_addr + 2000;
 		rd_submit(2, 1, victim_addr, 2000, 4096 * round, round);
 		for (unsigned int i = 0; i < 8; i++)
-			rd_submit(i % 2, (uint8_t)rnd(NUM_FN), HOST_BASE + rnd(0x30000), 1 + rnd(3000), 4096 * i, 16 + i);
+			rd_submit(i % 2, (uint8_t)rnd(NUM_FN), HOST_BASE + rnd(0x30000), 1 + rnd(3000), 4096 * i,
+				  16 + i);
 		run_quiet(60000);
-		CHECK(bench->rd[2][round].status == status, "round %u: status %d, not %d", round, bench->rd[2][round].status, status);
+		CHECK(bench->rd[2][round].status == status, "round %u: status %d, not %d", round,
+		      bench->rd[2][round].status, status);
 		for (unsigned int i = 0; i < 8; i++)
 			CHECK(bench->rd[i % 2][16 + i].status == DMA_OK, "round %u: a neighbour ended with %d", round,
 			      bench->rd[i % 2][16 + i].status);
@@ -296,7 +308,10 @@ static void write_rate(unsigned int len, unsigned int n)
 	fill_packet_buffer();
 	from = vhp_model_cycle(bench->m);
 	for (unsigned int i = 0; i < n; i++) {
-		struct wr w = { .kind = WR_PACKET, .func = 1, .len = len, .addr = HOST_WRITE(0) + (i * 2048u) % HOST_WRITE_LEN,
+		struct wr w = { .kind = WR_PACKET,
+				.func = 1,
+				.len = len,
+				.addr = HOST_WRITE(0) + (i * 2048u) % HOST_WRITE_LEN,
 				.ram = (i * 2048u) % RAM_BYTES };
 
 		wr_submit(0, &w);
