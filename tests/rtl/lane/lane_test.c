@@ -1279,12 +1279,17 @@ static void malformed_one(const struct bad *b)
 		l->target += 8;
 		l->pkt = realloc(l->pkt, (l->target + 1) * sizeof(*l->pkt));
 		memset(&l->pkt[l->sent], 0, (l->target + 1 - l->sent) * sizeof(*l->pkt));
-		for (int i = 0; i < 100000 && !lane_finished(l); i++) {
+		/* The source may be done before the consumer has looked at every used buffer. */
+		for (int i = 0; i < 100000 && (!lane_finished(l) || q->nfree < 4); i++) {
 			lane_step(l);
 			lane_step(other);
 			tick(1);
 		}
 		want_pos = q->next_avail;
+	}
+	if (q->nfree < 2) {
+		fail("the ring is full, nothing bad fits in");
+		return;
 	}
 	b->make(l, q);
 	vq_publish(q);
