@@ -1289,6 +1289,7 @@ static void malformed_one(const struct bad *b)
 	}
 	if (q->nfree < 2) {
 		fail("the ring is full, nothing bad fits in");
+		end();
 		return;
 	}
 	b->make(l, q);
