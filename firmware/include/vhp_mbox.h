@@ -38,6 +38,9 @@ enum vhp_mbox_op {
 	VHP_OP_PORT_STATS = 8,	  /**< nothing -> struct vhp_mbox_port_stats */
 	VHP_OP_CARD_INFO = 9,	  /**< nothing -> struct vhp_mbox_card_info */
 	VHP_OP_VRING_BASES = 10,  /**< nothing -> struct vhp_mbox_vring_bases; final only while stopped */
+	VHP_OP_LOG_RING = 11,	  /**< struct vhp_mbox_log_ring -> nothing; card-wide, while no port logs */
+	VHP_OP_LOG_ENABLE = 12,	  /**< struct vhp_mbox_log_enable -> nothing */
+	VHP_OP_LOG_SYNC = 13,	  /**< struct vhp_mbox_log_sync -> struct vhp_mbox_log_state; card-wide */
 };
 
 enum vhp_mbox_status {
@@ -62,7 +65,7 @@ struct vhp_mbox_hdr {
 };
 
 #define VHP_PORT_PV_INTERRUPT 0x1u /**< management says that the environment supports it: offer feature bit 33 */
-#define VHP_PORT_APERTURE 0x2u	   /**< refused with BAD_ARGUMENT while the card has no aperture */
+#define VHP_PORT_APERTURE 0x2u	   /**< show the peer's memory to the driver through BAR 2 (PEER_MEM_INFO need_map Y) */
 #define VHP_PORT_MAC 0x4u	   /**< `mac` is given, else the firmware derives a local one from the port number */
 struct vhp_mbox_port_config {
 	uint32_t flags;
@@ -119,6 +122,38 @@ struct vhp_mbox_vring_bases {
 	uint16_t last_used_idx[VHP_MBOX_MAX_VRINGS];
 };
 
+/** The log ring in host memory: le64 entries, see vhp_log in vhp_regs.rdl and docs/registers.md. */
+struct vhp_mbox_log_ring {
+	uint64_t iova;	    /**< of function 0, a multiple of 64 */
+	uint32_t size_log2; /**< entries, 6..20; 0 takes the ring away */
+	uint32_t reserved;
+};
+
+/**
+ * Start or stop to log the pages of the peer that the card writes. The driver hears DIRTY_PAGE_LOGGING if it accepted
+ * VHOST_PCI_PEER_F_LOG_ALL. Legal in every state of the port; PORT_STOP does not change it.
+ */
+struct vhp_mbox_log_enable {
+	uint32_t enable; /**< 0 or 1 */
+	uint32_t reserved;
+};
+
+/**
+ * The host sets the bits of entries [tail, head) only after the reply: a page written later than the sync gets an entry of
+ * its own. A port in `overflow` lost entries: every page of it counts as written.
+ */
+struct vhp_mbox_log_sync {
+	uint32_t tail; /**< entries taken so far, free running */
+	uint32_t reserved;
+};
+
+struct vhp_mbox_log_state {
+	uint32_t head;	   /**< entries appended so far, free running */
+	uint32_t overflow; /**< one bit per port; cleared by this reply */
+	uint32_t enabled;  /**< one bit per port */
+	uint32_t merged;   /**< pages that needed no entry of their own, free running */
+};
+
 enum vhp_port_state {
 	VHP_PORT_DOWN = 0,	  /**< no front end */
 	VHP_PORT_WAIT_DRIVER = 1, /**< started; the driver is not DRIVER_OK yet */
@@ -141,6 +176,12 @@ struct vhp_mbox_port_status {
 	uint32_t connects;
 	uint32_t disconnects;
 	uint32_t nlanes;
+	uint64_t vhost_pci_id;
+	uint32_t flags;	      /**< VHP_PORT_* in force, VHP_PORT_LOGGING */
+	uint32_t gsi_refused; /**< peer interrupts that the driver asked for and did not get */
+	uint64_t aperture_reads;
+	uint64_t aperture_writes;
+	uint64_t aperture_refused;
 	struct {
 		uint8_t lane;
 		uint8_t running;
@@ -210,6 +251,7 @@ enum vhp_event_type {
 };
 
 _Static_assert(sizeof(struct vhp_mbox_hdr) == 16, "");
+_Static_assert(sizeof(struct vhp_mbox_port_status) + sizeof(struct vhp_mbox_hdr) <= VHP_MBOX_SIZE, "");
 _Static_assert(sizeof(struct vhp_mbox_peer_mem) == 200, "");
 _Static_assert(sizeof(struct vhp_mbox_port_stats) + sizeof(struct vhp_mbox_hdr) <= VHP_MBOX_SIZE, "");
 

@@ -24,6 +24,7 @@ package vhp_pkg;
   localparam int unsigned MaxPacket    = 65562;  // bytes with virtio_net_hdr: 12 + 14 + 65536
   localparam int unsigned NetHdrLen    = 12;     // struct virtio_net_hdr with VIRTIO_F_VERSION_1
   localparam int unsigned MaxChain     = 256;    // descriptors of one chain
+  localparam int unsigned ApertureLog2 = 32;     // BAR 2 of function k: window onto the peer's memory, 4 GiB
 
   // MSI-X vectors per function: fn0 = management + one per peer queue; fnK = config + one per virtqueue.
   localparam int unsigned VecPerFn     = 32;
@@ -144,6 +145,7 @@ package vhp_pkg;
   typedef struct packed {
     wr_kind_e            kind;
     logic [7:0]          func;
+    logic [1:0]          port;         // whose traffic it is; with func 0: whose dirty log
     logic [63:0]         addr;         // IOVA, any byte
     logic [16:0]         len;
     logic [RamAddrW-1:0] ram_addr;
