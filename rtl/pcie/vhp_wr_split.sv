@@ -155,6 +155,7 @@ module vhp_wr_split (
 
   vhp_pkg::dma_wr_req_t head;
   assign head = f_req[pick];
+  wire   unused_port = ^head.port;   // for the dirty log, before this stage
   wire   head_msix = head.kind == vhp_pkg::WrMsix;
 
   always_ff @(posedge clk_i) begin
