@@ -20,11 +20,13 @@ import frames
 from rig import Failure, Rig, Sim, Testpmd, needs, vdpad
 
 COUNT = 500
+# name, arguments of virtio_user, arguments of testpmd, queue pairs
 VARIANTS = (
-    ("defaults", "", []),
-    ("one buffer a packet, no mergeable buffers", ",mrg_rxbuf=0,in_order=0", []),
-    ("rings of 64", ",queue_size=64,in_order=0", ["--rxd=64", "--txd=64"]),
-    ("scattered over small buffers", ",mrg_rxbuf=1,in_order=0", ["--mbuf-size=512", "--disable-device-start"]),
+    ("defaults", "", [], 1),
+    ("one buffer a packet, no mergeable buffers", ",mrg_rxbuf=0,in_order=0", [], 1),
+    ("rings of 64", ",queue_size=64,in_order=0", ["--rxd=64", "--txd=64"], 1),
+    ("scattered over small buffers", ",mrg_rxbuf=1,in_order=0", ["--mbuf-size=512", "--disable-device-start"], 1),
+    ("two queue pairs", ",queues=2", ["--rxq=2", "--txq=2"], 2),
 )
 
 
@@ -36,22 +38,25 @@ def link_up(testpmd, port, timeout=60):
         time.sleep(0.2)
 
 
-def exchange(rig, name, front_args, app, seed, software):
-    """Both ends up, 500 frames each way, both ends down."""
+def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, driver_args=""):
+    """Both ends up, `count` frames each way over every queue pair together, both ends down."""
     ends = {}
     files = {}
+    each = count // pairs
     for end in "ab":
-        files[end] = (rig.path(f"{name}-{end}-in.pcap"), rig.path(f"{name}-{end}-out.pcap"),
-                      frames.make(COUNT, seed + (end == "b")))
-        frames.write(files[end][0], files[end][2])
+        files[end] = [(rig.path(f"{name}-{end}{q}-in.pcap"), rig.path(f"{name}-{end}{q}-out.pcap"),
+                       frames.make(each, seed + 2 * q + (end == "b"))) for q in range(pairs)]
+        for name_in, _, data in files[end]:
+            frames.write(name_in, data)
     device = {
-        "b": f"net_vhost0,iface={rig.path('vhost.sock')}" if software else f"net_vhost_pci0,socket={rig.path('fn1.sock')}",
+        "b": f"net_vhost0,iface={rig.path('vhost.sock')}" if software
+             else f"net_vhost_pci0,socket={rig.path('fn1.sock')}{driver_args}",
         "a": f"net_virtio_user0,path={rig.path('vhost.sock')}{front_args}",
     }
     for cpu, end in enumerate("ba"):
         plugin = ["-d", "librte_net_vhost_pci.so"] if end == "b" and not software else []
         ends[end] = Testpmd(rig, f"{name}-{end}", [*plugin, f"--vdev={device[end]}",
-                            f"--vdev=net_pcap0,rx_pcap={files[end][0]},tx_pcap={files[end][1]}"], app, cpu=cpu).ready()
+                            "--vdev=net_pcap0," + ",".join(f"rx_pcap={i},tx_pcap={o}" for i, o, _ in files[end])], app, cpu=cpu).ready()
     if "--disable-device-start" in app:
         # Only port 0 has the offloads; net_pcap chains buffers without them.
         for end in "ba":
@@ -66,15 +71,16 @@ def exchange(rig, name, front_args, app, seed, software):
         ends[end].command("start")
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        if all(ends[end].port_stats(1).get("TX-packets", 0) >= COUNT for end in "ab"):
+        if all(ends[end].port_stats(1).get("TX-packets", 0) >= each * pairs for end in "ab"):
             break
         time.sleep(0.3)
     for end in "ab":
         rig.check(ends[end].quit(), f"{name}: testpmd {end.upper()} ends cleanly")
     for source, sink in ("ab", "ba"):
-        difference = frames.compare(frames.read(files[sink][1]), files[source][2])
-        rig.check(difference is None, f"{name}: {COUNT} frames {source.upper()} to {sink.upper()} byte-identical and in order"
-                  + (f": {difference}" if difference else ""))
+        for q in range(pairs):
+            difference = frames.compare(frames.read(files[sink][q][1]), files[source][q][2])
+            rig.check(difference is None, f"{name}: {each} frames {source.upper()} to {sink.upper()} byte-identical and in order"
+                      + (f", pair {q}" if pairs > 1 else "") + (f": {difference}" if difference else ""))
 
 
 def main():
@@ -93,9 +99,9 @@ def main():
             vdpad(rig)
         # The last one is for drivers with scattered buffers, which net_vhost is not.
         variants = [v for v in VARIANTS if not args.only or args.only in v[0]]
-        for i, (what, front_args, app) in enumerate(variants[:3] if args.software else variants):
+        for i, (what, front_args, app, pairs) in enumerate(variants[:3] if args.software else variants):
             rig.say(what)
-            exchange(rig, f"{i}", front_args, app, args.seed + 2 * i, args.software)
+            exchange(rig, f"{i}", front_args, app, pairs, args.seed + 2 * i, args.software)
         if sim:
             code, stats = sim.finish()
             rig.equal(code, 0, "vhp-sim ends cleanly")
