@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vfio_user.h"
 
+#include "vfio_user_proto.h"
+
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,79 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum command {
-	CMD_VERSION = 1,
-	CMD_DMA_MAP = 2,
-	CMD_DMA_UNMAP = 3,
-	CMD_GET_INFO = 4,
-	CMD_GET_REGION_INFO = 5,
-	CMD_GET_REGION_IO_FDS = 6,
-	CMD_GET_IRQ_INFO = 7,
-	CMD_SET_IRQS = 8,
-	CMD_REGION_READ = 9,
-	CMD_REGION_WRITE = 10,
-	CMD_DMA_READ = 11,
-	CMD_DMA_WRITE = 12,
-	CMD_RESET = 13,
-	CMD_DIRTY_PAGES = 14,
-	CMD_REGION_WRITE_MULTI = 15
-};
-
-#define FLAG_TYPE 0xfu
-#define FLAG_REPLY 0x1u
-#define FLAG_NO_REPLY 0x10u
-#define FLAG_ERROR 0x20u
-
-#define DMA_UNMAP_ALL 2u
-
-struct header {
-	uint16_t id, command;
-	uint32_t size, flags, error;
-};
-
-struct version {
-	uint16_t major, minor;
-};
-
-struct dma_map {
-	uint32_t argsz, flags;
-	uint64_t offset, address, size;
-};
-
-struct dma_unmap {
-	uint32_t argsz, flags;
-	uint64_t address, size;
-};
-
-struct device_info {
-	uint32_t argsz, flags, num_regions, num_irqs;
-};
-
-struct region_info {
-	uint32_t argsz, flags, index, cap_offset;
-	uint64_t size, offset;
-};
-
-struct irq_info {
-	uint32_t argsz, flags, index, count;
-};
-
-struct irq_set {
-	uint32_t argsz, flags, index, start, count;
-};
-
-struct region_access {
-	uint64_t offset;
-	uint32_t region, count;
-};
-
-struct write_one {
-	uint64_t offset;
-	uint32_t region, count;
-	uint8_t data[8];
-};
-
-#define MAX_MSG (sizeof(struct header) + sizeof(struct region_access) + VFU_MAX_XFER)
+#define MAX_MSG (sizeof(struct vfio_user_header) + sizeof(struct vfio_user_region_access) + VFU_MAX_XFER)
 #define MAX_REPLIES (4 * MAX_MSG) /* bytes a client may leave unread before it is no longer served */
 #define MAX_REST 16384u		  /* messages of a client that has gone: more than a socket buffer holds */
 #define CONNS 4			  /* one client, the others to be told that it is taken */
@@ -114,7 +44,7 @@ struct vfu_server {
 /* Largest payload first: the message at hand is built in here. */
 struct request {
 	struct conn *c;
-	struct header h; /* host byte order */
+	struct vfio_user_header h; /* host byte order */
 	const uint8_t *body;
 	size_t len;
 };
@@ -210,14 +140,14 @@ static void flush_out(struct vfu_server *s, struct conn *c)
 static void reply(struct vfu_server *s, const struct request *r, const void *body, size_t len, const void *more,
 		  size_t more_len)
 {
-	struct header h = {
+	struct vfio_user_header h = {
 		.id = htole16(r->h.id),
 		.command = htole16(r->h.command),
 		.size = htole32((uint32_t)(sizeof(h) + len + more_len)),
-		.flags = htole32(FLAG_REPLY),
+		.flags = htole32(VFIO_USER_REPLY),
 	};
 
-	if (r->h.flags & FLAG_NO_REPLY)
+	if (r->h.flags & VFIO_USER_NO_REPLY)
 		return;
 	if (!queue_out(r->c, &h, sizeof(h)) || !queue_out(r->c, body, len) || !queue_out(r->c, more, more_len))
 		conn_fault(s, r->c, "out of memory");
@@ -225,16 +155,16 @@ static void reply(struct vfu_server *s, const struct request *r, const void *bod
 
 static void reply_error(struct vfu_server *s, const struct request *r, int rc)
 {
-	struct header h = {
+	struct vfio_user_header h = {
 		.id = htole16(r->h.id),
 		.command = htole16(r->h.command),
 		.size = htole32(sizeof(h)),
-		.flags = htole32(FLAG_REPLY | FLAG_ERROR),
+		.flags = htole32(VFIO_USER_REPLY | VFIO_USER_ERROR),
 		.error = htole32((uint32_t)-rc),
 	};
 
 	s->st.errors++;
-	if (r->h.flags & FLAG_NO_REPLY)
+	if (r->h.flags & VFIO_USER_NO_REPLY)
 		return;
 	if (!queue_out(r->c, &h, sizeof(h)))
 		conn_fault(s, r->c, "out of memory");
@@ -247,7 +177,7 @@ static int do_version(struct vfu_server *s, struct request *r)
 	static const char text[] =
 		"{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":65536,\"pgsizes\":4096,"
 		"\"write_multiple\":true}}";
-	struct version v;
+	struct vfio_user_version v;
 	const char *json = (const char *)r->body + sizeof(v);
 	json_t *root;
 
@@ -279,7 +209,7 @@ static int do_version(struct vfu_server *s, struct request *r)
 
 static int do_dma_map(struct vfu_server *s, struct request *r)
 {
-	struct dma_map a;
+	struct vfio_user_dma_map a;
 	int rc = 0;
 
 	if (r->len != sizeof(a))
@@ -300,13 +230,13 @@ static int do_dma_map(struct vfu_server *s, struct request *r)
 
 static int do_dma_unmap(struct vfu_server *s, struct request *r)
 {
-	struct dma_unmap a;
+	struct vfio_user_dma_unmap a;
 	int rc;
 
 	if (r->len < sizeof(a))
 		return -EINVAL;
 	memcpy(&a, r->body, sizeof(a));
-	if (le32toh(a.flags) == DMA_UNMAP_ALL) {
+	if (le32toh(a.flags) == VFIO_USER_DMA_UNMAP_ALL) {
 		if (a.address || a.size)
 			return -EINVAL;
 		rc = s->cfg.ops->dma_unmap_all(s->cfg.arg);
@@ -324,10 +254,10 @@ static int do_dma_unmap(struct vfu_server *s, struct request *r)
 
 static int do_get_info(struct vfu_server *s, struct request *r)
 {
-	struct device_info a = { .argsz = htole32(sizeof(a)),
-				 .flags = htole32(VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI),
-				 .num_regions = htole32(VFU_REGIONS),
-				 .num_irqs = htole32(VFIO_PCI_NUM_IRQS) };
+	struct vfio_user_device_info a = { .argsz = htole32(sizeof(a)),
+					   .flags = htole32(VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI),
+					   .num_regions = htole32(VFU_REGIONS),
+					   .num_irqs = htole32(VFIO_PCI_NUM_IRQS) };
 
 	if (r->len < sizeof(a))
 		return -EINVAL;
@@ -337,7 +267,7 @@ static int do_get_info(struct vfu_server *s, struct request *r)
 
 static int do_get_region_info(struct vfu_server *s, struct request *r)
 {
-	struct region_info a;
+	struct vfio_user_region_info a;
 	uint64_t size;
 
 	if (r->len < sizeof(a))
@@ -362,7 +292,7 @@ static unsigned int irq_count(const struct vfu_server *s, uint32_t index)
 
 static int do_get_irq_info(struct vfu_server *s, struct request *r)
 {
-	struct irq_info a;
+	struct vfio_user_irq_info a;
 	unsigned int count;
 
 	if (r->len < sizeof(a))
@@ -397,7 +327,7 @@ static int tie(struct vfu_server *s, struct request *r, uint32_t start, uint32_t
 static int do_set_irqs(struct vfu_server *s, struct request *r)
 {
 	uint32_t start, count, data, action;
-	struct irq_set a;
+	struct vfio_user_irq_set a;
 	int rc = 0;
 
 	if (r->len < sizeof(a))
@@ -451,7 +381,7 @@ static int check_region(const struct vfu_server *s, uint32_t region, uint64_t of
 
 static int do_region_read(struct vfu_server *s, struct request *r)
 {
-	struct region_access a;
+	struct vfio_user_region_access a;
 	uint8_t *buf;
 	int rc;
 
@@ -473,7 +403,7 @@ static int do_region_read(struct vfu_server *s, struct request *r)
 
 static int do_region_write(struct vfu_server *s, struct request *r)
 {
-	struct region_access a;
+	struct vfio_user_region_access a;
 	int rc;
 
 	if (r->len < sizeof(a))
@@ -492,7 +422,7 @@ static int do_region_write(struct vfu_server *s, struct request *r)
 
 static int do_write_multi(struct vfu_server *s, struct request *r)
 {
-	struct write_one w;
+	struct vfio_user_write_one w;
 	uint64_t n, i;
 	int rc = 0;
 
@@ -529,41 +459,44 @@ static int do_reset(struct vfu_server *s, struct request *r)
 static int dispatch(struct vfu_server *s, struct request *r)
 {
 	static int (*const handlers[])(struct vfu_server *s, struct request *r) = {
-		[CMD_VERSION] = do_version,
-		[CMD_DMA_MAP] = do_dma_map,
-		[CMD_DMA_UNMAP] = do_dma_unmap,
-		[CMD_GET_INFO] = do_get_info,
-		[CMD_GET_REGION_INFO] = do_get_region_info,
-		[CMD_GET_IRQ_INFO] = do_get_irq_info,
-		[CMD_SET_IRQS] = do_set_irqs,
-		[CMD_REGION_READ] = do_region_read,
-		[CMD_REGION_WRITE] = do_region_write,
-		[CMD_RESET] = do_reset,
-		[CMD_REGION_WRITE_MULTI] = do_write_multi,
+		[VFIO_USER_VERSION] = do_version,
+		[VFIO_USER_DMA_MAP] = do_dma_map,
+		[VFIO_USER_DMA_UNMAP] = do_dma_unmap,
+		[VFIO_USER_GET_INFO] = do_get_info,
+		[VFIO_USER_GET_REGION_INFO] = do_get_region_info,
+		[VFIO_USER_GET_IRQ_INFO] = do_get_irq_info,
+		[VFIO_USER_SET_IRQS] = do_set_irqs,
+		[VFIO_USER_REGION_READ] = do_region_read,
+		[VFIO_USER_REGION_WRITE] = do_region_write,
+		[VFIO_USER_RESET] = do_reset,
+		[VFIO_USER_REGION_WRITE_MULTI] = do_write_multi,
 	};
 
 	if (r->h.command >= sizeof(handlers) / sizeof(handlers[0]) || !handlers[r->h.command])
 		return -ENOTSUP;
-	if (r->h.command != CMD_SET_IRQS && r->h.command != CMD_DMA_MAP && r->c->nfds)
+	if (r->h.command != VFIO_USER_SET_IRQS && r->h.command != VFIO_USER_DMA_MAP && r->c->nfds)
 		return -EINVAL;
 	return handlers[r->h.command](s, r);
 }
 
 static void handle(struct vfu_server *s, struct conn *c)
 {
-	struct request r = { .c = c, .body = c->in + sizeof(struct header), .len = c->need - sizeof(struct header) };
-	struct header h;
+	struct request r = { .c = c,
+			     .body = c->in + sizeof(struct vfio_user_header),
+			     .len = c->need - sizeof(struct vfio_user_header) };
+	struct vfio_user_header h;
 	int rc;
 
 	memcpy(&h, c->in, sizeof(h));
-	r.h = (struct header){ le16toh(h.id), le16toh(h.command), le32toh(h.size), le32toh(h.flags), le32toh(h.error) };
+	r.h = (struct vfio_user_header){ le16toh(h.id), le16toh(h.command), le32toh(h.size), le32toh(h.flags),
+					 le32toh(h.error) };
 	s->st.messages++;
 	if (c->refused) {
 		reply_error(s, &r, -EBUSY);
 		c->closing = true;
-	} else if ((r.h.flags & FLAG_TYPE) != 0) {
-		conn_fault(s, c, "message of type %u: this server sends no commands", r.h.flags & FLAG_TYPE);
-	} else if (!c->versioned && r.h.command != CMD_VERSION) {
+	} else if ((r.h.flags & VFIO_USER_TYPE_MASK) != 0) {
+		conn_fault(s, c, "message of type %u: this server sends no commands", r.h.flags & VFIO_USER_TYPE_MASK);
+	} else if (!c->versioned && r.h.command != VFIO_USER_VERSION) {
 		reply_error(s, &r, -EPROTO);
 		conn_fault(s, c, "command %u before the version", r.h.command);
 	} else {
@@ -577,7 +510,7 @@ static void handle(struct vfu_server *s, struct conn *c)
 	}
 	drop_fds(c);
 	c->got = 0;
-	c->need = sizeof(struct header);
+	c->need = sizeof(struct vfio_user_header);
 }
 
 /* ------------------------------------------------------------------------------------------ input */
@@ -611,7 +544,7 @@ static bool read_some(struct vfu_server *s, struct conn *c)
 		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
 	};
 	ssize_t n = recvmsg(c->fd, &msg, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-	struct header h;
+	struct vfio_user_header h;
 
 	if (n < 0) {
 		if (errno != EAGAIN && errno != EINTR)
@@ -698,7 +631,7 @@ static void accept_client(struct vfu_server *s)
 		return;
 	}
 	c->fd = fd;
-	c->need = sizeof(struct header);
+	c->need = sizeof(struct vfio_user_header);
 	c->refused = taken;
 	if (taken) {
 		s->st.refused++;

@@ -11,7 +11,7 @@ ACCESS_LIB     := $(B)/lib/libvhp_access.a
 ACCESS_PCI_LIB := $(B)/lib/libvhp_access_pci.a
 ACCESS_CFLAGS  := -I$(ACCESS_DIR) -Ifirmware/include -I$(REGS_INC)
 ACCESS_LIBS    := -ljansson -lpthread
-ACCESS_SRCS    := vhp_access.c vhp_access_socket.c vhp_virtio_pci.c vhp_mbox_client.c
+ACCESS_SRCS    := vhp_access.c vhp_access_socket.c vfio_user_client.c vhp_virtio_pci.c vhp_mbox_client.c
 
 $(ACCESS_OBJ) $(B)/lib $(B)/bin $(B)/tests:
 	@mkdir -p $@

@@ -148,6 +148,48 @@ int vhp_dev_write_buf(struct vhp_dev *dev, unsigned int bar, uint64_t offset, co
 	return len > 0 ? dev->ops->write(dev, bar, offset, buf, len) : 0;
 }
 
+unsigned int vhp_window_write_step(uint64_t offset, size_t len, unsigned int width)
+{
+	while (width > 1 && (offset % width != 0 || len < width))
+		width /= 2;
+	return width;
+}
+
+struct vhp_window_step vhp_window_read_step(uint64_t offset, size_t len, unsigned int width, uint64_t end)
+{
+	struct vhp_window_step step;
+
+	step.skip = (unsigned int)(offset % width);
+	if (offset - step.skip + width > end) {
+		step.skip = 0;
+		width = vhp_window_write_step(offset, len, width);
+	}
+	step.touch = width;
+	step.take = width - step.skip;
+	if (step.take > len)
+		step.take = (unsigned int)len;
+	return step;
+}
+
+int vhp_dev_window_read(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *buf, size_t len, uint64_t end)
+{
+	int rc = len > 0 ? dev->ops->window_read(dev, bar, offset, buf, len, end) : 0;
+
+	if (rc < 0)
+		memset(buf, 0xff, len);
+	return rc;
+}
+
+int vhp_dev_window_write(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len)
+{
+	return len > 0 ? dev->ops->window_write(dev, bar, offset, buf, len) : 0;
+}
+
+void *vhp_dev_bar_address(struct vhp_dev *dev, unsigned int bar)
+{
+	return dev->ops->bar_address(dev, bar);
+}
+
 void vhp_dev_doorbell(struct vhp_dev *dev, unsigned int bar, uint64_t offset, uint16_t value)
 {
 	dev->ops->doorbell(dev, bar, offset, value);

@@ -75,6 +75,18 @@ int vhp_dev_read_buf(struct vhp_dev *dev, unsigned int bar, uint64_t offset, voi
 int vhp_dev_write_buf(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len);
 
 /**
+ * Copy from or to a BAR that is memory behind the function, not registers (the aperture): any offset and length, in the
+ * widest accesses that there are, since a read costs a round trip whatever its width. Writes are posted: they arrive in order,
+ * and before what the same thread reads or writes later; one that fails is not reported.
+ *
+ * @param end  offset behind the last byte that may be read: up to there, whole aligned lines are read
+ */
+int vhp_dev_window_read(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *buf, size_t len, uint64_t end);
+int vhp_dev_window_write(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len);
+/** Where a BAR is mapped in this process; NULL if it is not (on the socket back end every access is a message). */
+void *vhp_dev_bar_address(struct vhp_dev *dev, unsigned int bar);
+
+/**
  * Doorbell write: like vhp_dev_write of 2 bytes, but posted: on the socket back end it does not wait for the reply.
  * This is the fast path of both drivers; it never allocates.
  */

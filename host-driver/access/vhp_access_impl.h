@@ -19,6 +19,9 @@ struct vhp_dev_ops {
 	uint64_t (*bar_size)(struct vhp_dev *dev, unsigned int bar);
 	int (*read)(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *buf, size_t len);
 	int (*write)(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len);
+	int (*window_read)(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *buf, size_t len, uint64_t end);
+	int (*window_write)(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len);
+	void *(*bar_address)(struct vhp_dev *dev, unsigned int bar);
 	void (*doorbell)(struct vhp_dev *dev, unsigned int bar, uint64_t offset, uint16_t value);
 	int (*dma_map)(struct vhp_dev *dev, uint64_t iova, uint64_t size, int fd, uint64_t offset, void *va);
 	int (*dma_unmap)(struct vhp_dev *dev, uint64_t iova, uint64_t size);
@@ -33,6 +36,23 @@ struct vhp_dev {
 	const struct vhp_dev_ops *ops;
 	struct vhp_dev_info info;
 };
+
+/** Bytes of the widest access to a window. */
+#define VHP_WINDOW_LINE 64u
+
+/** The next access of a read: `touch` bytes from offset - skip, of which `take` behind `skip` are wanted. */
+struct vhp_window_step {
+	unsigned int skip, touch, take;
+};
+
+/**
+ * One aligned access of @p width bytes, wherever it ends at or before @p end; the natural steps at the end of a window whose
+ * size is no multiple of it. A window starts on a page, so that the bytes before @p offset are inside.
+ */
+struct vhp_window_step vhp_window_read_step(uint64_t offset, size_t len, unsigned int width, uint64_t end);
+
+/** Bytes of the next access of a write: the widest, at most @p width, that is aligned and writes nothing else. */
+unsigned int vhp_window_write_step(uint64_t offset, size_t len, unsigned int width);
 
 /**
  * Read the identification of a function that can already be read, and switch its memory decoding and bus mastering on.

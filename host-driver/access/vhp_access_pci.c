@@ -5,6 +5,9 @@
  */
 #include <bus_pci_driver.h>
 #include <errno.h>
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 #include <linux/vfio.h>
 #include <pthread.h>
 #include <rte_errno.h>
@@ -31,10 +34,11 @@ struct mapping {
 struct pci_dev {
 	struct vhp_dev dev;
 	struct rte_pci_device *pci;
-	int container; /* RTE_VFIO_DEFAULT_CONTAINER_FD if EAL's is shared */
-	int device;    /* VFIO device */
-	bool mapped;   /* rte_pci_map_device succeeded */
-	bool vectors;  /* MSI-X is switched on */
+	int container;	     /* RTE_VFIO_DEFAULT_CONTAINER_FD if EAL's is shared */
+	int device;	     /* VFIO device */
+	unsigned int widest; /* bytes of one access to a window */
+	bool mapped;	     /* rte_pci_map_device succeeded */
+	bool vectors;	     /* MSI-X is switched on */
 	atomic_bool gone;
 	pthread_mutex_t lock; /* mappings, vectors */
 	struct mapping *mappings;
@@ -165,6 +169,123 @@ static void pci_doorbell(struct vhp_dev *dev, unsigned int bar, uint64_t offset,
 
 	if (bar < NUM_BARS && offset % 2 == 0 && locate(dev, bar, offset, sizeof(value), &address) == 0)
 		rte_write16(value, address);
+}
+
+/*
+ * Uncached memory: each load is a read request of its own and the processor waits for it. Where it has them, loads of a whole
+ * line are used; what is narrower takes its place without them.
+ */
+#ifdef __x86_64__
+static __attribute__((target("avx512f"))) void copy_64(uint8_t *to, const uint8_t *from)
+{
+	_mm512_storeu_si512(to, _mm512_loadu_si512(from));
+}
+
+static __attribute__((target("avx"))) void copy_32(uint8_t *to, const uint8_t *from)
+{
+	_mm256_storeu_si256((__m256i *)(void *)to, _mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+
+static void copy_16(uint8_t *to, const uint8_t *from)
+{
+	_mm_storeu_si128((__m128i *)(void *)to, _mm_loadu_si128((const __m128i *)(const void *)from));
+}
+
+static unsigned int widest(void)
+{
+	return __builtin_cpu_supports("avx512f") ? 64 : __builtin_cpu_supports("avx") ? 32 : 16;
+}
+#else
+static unsigned int widest(void)
+{
+	return 8;
+}
+#endif
+
+typedef uint64_t __attribute__((may_alias)) any64;
+typedef uint32_t __attribute__((may_alias)) any32;
+typedef uint16_t __attribute__((may_alias)) any16;
+
+/* One access of a natural width; either end may be the device. */
+static void copy_step(uint8_t *to, const uint8_t *from, unsigned int width)
+{
+	switch (width) {
+#ifdef __x86_64__
+	case 64:
+		copy_64(to, from);
+		break;
+	case 32:
+		copy_32(to, from);
+		break;
+	case 16:
+		copy_16(to, from);
+		break;
+#endif
+	case 8:
+		*(volatile any64 *)(void *)to = *(const volatile any64 *)(const void *)from;
+		break;
+	case 4:
+		*(volatile any32 *)(void *)to = *(const volatile any32 *)(const void *)from;
+		break;
+	case 2:
+		*(volatile any16 *)(void *)to = *(const volatile any16 *)(const void *)from;
+		break;
+	default:
+		*(volatile uint8_t *)to = *(const volatile uint8_t *)from;
+	}
+}
+
+static int pci_window_read(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *buf, size_t len, uint64_t end)
+{
+	uint8_t line[VHP_WINDOW_LINE] __attribute__((aligned(VHP_WINDOW_LINE)));
+	struct pci_dev *p = to_pci(dev);
+	uint8_t *address = NULL, *to = buf;
+	int rc = bar < NUM_BARS ? locate(dev, bar, offset, len, &address) : -EINVAL;
+
+	if (rc == 0 && atomic_load(&p->gone))
+		rc = -ENODEV;
+	while (rc == 0 && len > 0) {
+		struct vhp_window_step step = vhp_window_read_step(offset, len, p->widest, end);
+
+		copy_step(line, address - step.skip, step.touch);
+		memcpy(to, line + step.skip, step.take);
+		to += step.take;
+		address += step.take;
+		offset += step.take;
+		len -= step.take;
+	}
+	rte_io_rmb();
+	return rc;
+}
+
+static int pci_window_write(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len)
+{
+	uint8_t line[VHP_WINDOW_LINE] __attribute__((aligned(VHP_WINDOW_LINE)));
+	struct pci_dev *p = to_pci(dev);
+	const uint8_t *from = buf;
+	uint8_t *address = NULL;
+	int rc = bar < NUM_BARS ? locate(dev, bar, offset, len, &address) : -EINVAL;
+
+	if (rc == 0 && atomic_load(&p->gone))
+		rc = -ENODEV;
+	rte_io_wmb(); /* in order with the writes before */
+	while (rc == 0 && len > 0) {
+		unsigned int n = vhp_window_write_step(offset, len, p->widest);
+
+		memcpy(line, from, n);
+		copy_step(address, line, n);
+		from += n;
+		address += n;
+		offset += n;
+		len -= n;
+	}
+	rte_io_wmb();
+	return rc;
+}
+
+static void *pci_bar_address(struct vhp_dev *dev, unsigned int bar)
+{
+	return bar < NUM_BARS ? to_pci(dev)->pci->mem_resource[bar].addr : NULL;
 }
 
 static bool pci_alive(struct vhp_dev *dev)
@@ -346,6 +467,9 @@ static const struct vhp_dev_ops pci_ops = {
 	.read = pci_read,
 	.write = pci_write,
 	.doorbell = pci_doorbell,
+	.window_read = pci_window_read,
+	.window_write = pci_window_write,
+	.bar_address = pci_bar_address,
 	.dma_map = pci_dma_map,
 	.dma_unmap = pci_dma_unmap,
 	.set_irqs = pci_set_irqs,
@@ -418,6 +542,7 @@ int vhp_dev_open_pci(struct rte_pci_device *pci, bool own_container, struct vhp_
 	p->pci = pci;
 	p->container = RTE_VFIO_DEFAULT_CONTAINER_FD;
 	p->device = -1;
+	p->widest = widest();
 	snprintf(p->dev.info.name, sizeof(p->dev.info.name), "%s", pci->name);
 	pthread_mutex_init(&p->lock, NULL);
 	rc = set_up(p, own_container, err, errlen);

@@ -132,6 +132,74 @@ struct worker {
 	unsigned int wrong;
 };
 
+/* Every offset, length and end near a few lines: exactly the range arrives, and nothing at or behind the end is read. */
+static void window_steps(void **state)
+{
+	(void)state;
+	for (unsigned int width = 8; width <= VHP_WINDOW_LINE; width *= 2) {
+		for (uint64_t from = 0; from < 140; from++) {
+			for (size_t len = 1; from + len <= 200; len++) {
+				uint64_t ends[] = { from + len, from + len + 1, 200, 256 };
+
+				for (unsigned int e = 0; e < 4; e++) {
+					uint64_t at = from;
+
+					while (at < from + len) {
+						struct vhp_window_step s =
+							vhp_window_read_step(at, from + len - at, width, ends[e]);
+
+						assert_true(s.take > 0 && at + s.take <= from + len);
+						assert_true(s.skip + s.take <= s.touch && s.touch <= width);
+						assert_true((at - s.skip) % s.touch == 0 &&
+							    (s.touch & (s.touch - 1)) == 0);
+						assert_true(at - s.skip + s.touch <= ends[e]);
+						at += s.take;
+					}
+				}
+				for (uint64_t at = from; at < from + len;) {
+					unsigned int n = vhp_window_write_step(at, from + len - at, width);
+
+					assert_true(n > 0 && at % n == 0 && at + n <= from + len && n <= width);
+					at += n;
+				}
+			}
+		}
+	}
+}
+
+/* Posted writes and line reads against the server's memory. */
+static void window(void **state)
+{
+	uint8_t data[1000], got[1000];
+	struct vhp_dev *dev;
+	struct mock m;
+
+	(void)state;
+	mock_start(&m, MOCK_FINE);
+	assert_int_equal(vhp_dev_open_socket(m.path, &dev, NULL, 0), 0);
+	assert_null(vhp_dev_bar_address(dev, 0));
+	for (unsigned int i = 0; i < 40; i++) {
+		uint64_t at = 0x2000 + i * 7;
+		size_t len = sizeof(data) - i * 23;
+
+		for (size_t k = 0; k < len; k++)
+			data[k] = (uint8_t)(k * 13 + i);
+		assert_int_equal(vhp_dev_window_write(dev, 0, at, data, len), 0);
+		assert_int_equal(vhp_dev_window_read(dev, 0, at, got, len, at + len + i % 3), 0);
+		assert_memory_equal(data, got, len);
+	}
+	/* The last byte of the BAR, and the first one behind it. */
+	assert_int_equal(vhp_dev_window_write(dev, 0, MOCK_BAR0_SIZE - 1, "x", 1), 0);
+	assert_int_equal(vhp_dev_window_read(dev, 0, MOCK_BAR0_SIZE - 1, got, 1, MOCK_BAR0_SIZE), 0);
+	assert_int_equal(got[0], 'x');
+	assert_int_equal(vhp_dev_window_write(dev, 0, MOCK_BAR0_SIZE - 1, "xy", 2), -ERANGE);
+	assert_int_equal(vhp_dev_window_read(dev, 0, MOCK_BAR0_SIZE - 1, got, 2, MOCK_BAR0_SIZE), -ERANGE);
+	assert_int_equal(got[1], 0xff);
+	assert_int_equal(vhp_dev_window_write(dev, 2, 0, "x", 1), -ERANGE);
+	vhp_dev_close(dev);
+	mock_stop(&m);
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -686,12 +754,13 @@ static void mailbox_events(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(registers),	 cmocka_unit_test(ranges),	    cmocka_unit_test(doorbells),
-		cmocka_unit_test(threads),	 cmocka_unit_test(memory),	    cmocka_unit_test(interrupts),
-		cmocka_unit_test(reset),	 cmocka_unit_test(refused_at_open), cmocka_unit_test(nobody_there),
-		cmocka_unit_test(wrong_replies), cmocka_unit_test(error_replies),   cmocka_unit_test(server_killed),
-		cmocka_unit_test(virtio_found),	 cmocka_unit_test(virtio_hostile),  cmocka_unit_test(virtio_random),
-		cmocka_unit_test(mailbox_open),	 cmocka_unit_test(mailbox_call),    cmocka_unit_test(mailbox_events),
+		cmocka_unit_test(window_steps),	   cmocka_unit_test(window),	     cmocka_unit_test(registers),
+		cmocka_unit_test(ranges),	   cmocka_unit_test(doorbells),	     cmocka_unit_test(threads),
+		cmocka_unit_test(memory),	   cmocka_unit_test(interrupts),     cmocka_unit_test(reset),
+		cmocka_unit_test(refused_at_open), cmocka_unit_test(nobody_there),   cmocka_unit_test(wrong_replies),
+		cmocka_unit_test(error_replies),   cmocka_unit_test(server_killed),  cmocka_unit_test(virtio_found),
+		cmocka_unit_test(virtio_hostile),  cmocka_unit_test(virtio_random),  cmocka_unit_test(mailbox_open),
+		cmocka_unit_test(mailbox_call),	   cmocka_unit_test(mailbox_events),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
