@@ -128,10 +128,34 @@ module vhp_card #(
   logic pcie_idle, control_idle, lanes_idle;
   assign card_idle_o = pcie_idle && control_idle && lanes_idle;
 
+  // Simulation lets the two large blocks rest (vhp_clk_gate); on a card both are user_clk.
+  logic        pcie_clk, lanes_clk;
+  logic [63:0] level_q;
+  wire  [63:0] level = {17'd0, user_lnk_up, cfg_max_payload, cfg_max_read_req, cfg_function_status, cfg_rcb_status,
+                        cfg_flr_in_process, cfg_interrupt_msix_enable, cfg_interrupt_msix_mask, config_enable, 8'(fn_flr_done)};
+  always_ff @(posedge user_clk) level_q <= level;
+
+  vhp_clk_gate u_pcie_clk (
+    .clk_i (user_clk),
+    .idle_i(pcie_idle),
+    .wake_i(user_reset || m_axis_cq_tvalid || m_axis_rc_tvalid || rb_rsp_valid || rd_req_valid != '0 || wr_req_valid != '0
+            || pcie_rq_seq_num_vld0 || pcie_rq_seq_num_vld1 || cfg_mgmt_read_write_done || cfg_ext_read_received
+            || cfg_ext_write_received || fn_flr_done != '0 || level != level_q),
+    .clk_o (pcie_clk)
+  );
+
+  vhp_clk_gate u_lanes_clk (
+    .clk_i (user_clk),
+    .idle_i(lanes_idle),
+    .wake_i(user_reset || lane_rb_req_valid || kick_valid || rd_done_valid || ram_wr_valid || wr_cmpl_valid[vhp_pkg::WrLane]
+            || level != level_q),
+    .clk_o (lanes_clk)
+  );
+
   vhp_pcie #(
     .ConfigFull(ConfigFull)
   ) u_pcie (
-    .clk_i(user_clk),
+    .clk_i(pcie_clk),
     .rst_i(user_reset),
     .user_lnk_up,
     .s_axis_rq_tdata,
@@ -269,7 +293,7 @@ module vhp_card #(
   );
 
   vhp_lanes u_lanes (
-    .clk_i            (user_clk),
+    .clk_i            (lanes_clk),
     .rst_i            (user_reset),
     .rb_req_valid_i   (lane_rb_req_valid),
     .rb_req_ready_o   (lane_rb_req_ready),
