@@ -51,7 +51,8 @@ export VHP_PLACE := $(PLACE)
 export CCACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vhost-pci-net/ccache
 
 # ALL: files of the default goal. TESTS: names; TEST_DEPS_<name>: files to build first; TEST_CMD_<name>: command, run from
-# the top; TEST_TIMEOUT_<name>: seconds after which a hanging test is ended (default 600).
+# the top; TEST_TIMEOUT_<name>: seconds after which a hanging test is ended (default 600); TEST_WEIGHT_<name>: processors that
+# it keeps busy (default 1), or "all" if it must run alone.
 ALL   :=
 TESTS :=
 
@@ -71,13 +72,13 @@ demo: $(DEMO_DEPS) ## two virtual machines exchange packets through the simulate
 
 test_names := $(if $(strip $(TEST)),$(foreach t,$(TEST),$(or $(filter $(subst *,%,$t),$(TESTS)),$(error no test is called "$t"; `make list-tests` lists them))),$(TESTS))
 define manifest_line
-$1	$(or $(TEST_TIMEOUT_$1),600)	$(strip $(TEST_DEPS_$1))	$(strip $(TEST_CMD_$1))
+$1	$(or $(TEST_TIMEOUT_$1),600)	$(or $(TEST_WEIGHT_$1),1)	$(strip $(TEST_DEPS_$1))	$(strip $(TEST_CMD_$1))
 
 endef
 
-test: ## all tests, or TEST="name ..." (a * in a name stands for any part)
+test: ## all tests, or TEST="name ..." (a * in a name stands for any part); JOBS=1: one after the other
 	$(shell mkdir -p $(B)/test)$(file >$(B)/test/manifest,$(foreach t,$(test_names),$(call manifest_line,$t)))
-	+@tests/run $(B)
+	+@tests/run $(B) $(JOBS)
 
 list-tests: ## names of the tests
 	@printf '%s\n' $(sort $(TESTS))

@@ -30,6 +30,7 @@ $(NET_OTHER): $(NET_DIR)/test/other_release.c | $(B)/tests
 TESTS             += drv-net
 TEST_DEPS_drv-net := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(NET_PMD) $(NET_OTHER)
 TEST_CMD_drv-net  := python3 $(NET_DIR)/test/port.py
+TEST_WEIGHT_drv-net := 2
 
 # The data path against a device in memory, under sanitizers.
 NET_RING := $(B)/tests/drv-net-ring
@@ -51,3 +52,4 @@ $(NET_SLEEP): $(NET_DIR)/test/rx_sleep.c | $(B)/tests
 TESTS                   += drv-net-sleep
 TEST_DEPS_drv-net-sleep := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/bin/vhp-vdpad $(NET_PMD) $(NET_SLEEP)
 TEST_CMD_drv-net-sleep  := python3 $(NET_DIR)/test/sleep.py
+TEST_WEIGHT_drv-net-sleep := 2

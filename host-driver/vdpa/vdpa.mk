@@ -30,6 +30,7 @@ $(FAKE_CARD): $(VDPA_DIR)/test/fake_card.c sim/vfio_user.c sim/memmap.c sim/vfio
 TESTS             += drv-vdpa
 TEST_DEPS_drv-vdpa = $(FAKE_CARD) $(VDPA_LIB) $(VDPAD) $(VHPCTL)
 TEST_CMD_drv-vdpa  = python3 $(VDPA_DIR)/test/test_vdpa.py $(B)
+TEST_WEIGHT_drv-vdpa := 2
 
 VDPA_ARGS_TEST := $(B)/tests/drv-vdpa-args
 $(VDPA_ARGS_TEST): $(VDPA_DIR)/test/test_args.c $(VDPA_DIR)/vdpa_args.c $(VDPA_DIR)/vdpa_names.c $(VDPA_DIR)/vdpa_args.h \
@@ -46,3 +47,4 @@ TEST_CMD_drv-vdpa-cli   = python3 $(VDPA_DIR)/test/test_cli.py $(B)
 TESTS                     += drv-vdpa-restart
 TEST_DEPS_drv-vdpa-restart = $(VDPA_LIB) $(VDPAD) $(VHPCTL) $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/lib/librte_net_vhost_pci.so
 TEST_CMD_drv-vdpa-restart  = python3 $(VDPA_DIR)/test/test_restart.py $(B)
+TEST_WEIGHT_drv-vdpa-restart := 2

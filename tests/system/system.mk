@@ -20,6 +20,8 @@ define sys_test
 TESTS += $1
 TEST_DEPS_$1 := $2
 TEST_CMD_$1  := python3 $(SYS_DIR)/$3
+# The card, guests or testpmd that polls.
+TEST_WEIGHT_$1 := 2
 endef
 $(eval $(call sys_test,sys-rig,$(GUEST_STAMP),demo.py --test --software))
 $(eval $(call sys_test,sys-enumerate,$(SYS_SIM) $(B)/bin/vhp-sim-full $(GUEST_STAMP),enumerate.py))
@@ -27,3 +29,5 @@ $(eval $(call sys_test,sys-demo,$(DEMO_DEPS),demo.py --test))
 $(eval $(call sys_test,sys-virtio-user,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET),virtio_user.py))
 $(eval $(call sys_test,sys-vfio-fn0,$(SYS_SIM) $(GUEST_STAMP),vfio_fn0.py))
 $(eval $(call sys_test,sys-bad-input,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP),bad_input.py))
+# One guest, and a card that mostly sleeps.
+TEST_WEIGHT_sys-enumerate := 1
