@@ -53,6 +53,17 @@ uint32_t ctrl_encode_mem(const struct port *port, uint8_t *buf)
 	return (uint32_t)(put(at, &none, sizeof(none)) - buf);
 }
 
+static uint16_t virtq_flags(const struct port *port, const struct peer_vring *v)
+{
+	uint16_t flags = v->enabled ? VHOST_PCI_VIRTQ_F_ENABLED : 0;
+
+	if (port->peer_features >> VHP_F_RING_EVENT_IDX & 1)
+		flags |= VHOST_PCI_VIRTQ_F_EVENT_IDX;
+	if (port->peer_features >> VHP_F_RING_INDIRECT_DESC & 1)
+		flags |= VHOST_PCI_VIRTQ_F_INDIRECT_DESC;
+	return flags;
+}
+
 uint32_t ctrl_encode_virtq(const struct port *port, uint8_t which, uint8_t *buf)
 {
 	struct vhost_pci_ctrl_peer_virtq_info info = { .tx_or_rx = which };
@@ -72,7 +83,7 @@ uint32_t ctrl_encode_virtq(const struct port *port, uint8_t which, uint8_t *buf)
 			.avail = v->avail,
 			.used = v->used,
 			.last_avail_idx = v->avail_idx,
-			.flags = v->enabled,
+			.flags = virtq_flags(port, v),
 			.gsi = v->gsi,
 		};
 

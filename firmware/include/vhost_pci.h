@@ -124,13 +124,17 @@ struct __attribute__((packed)) vhost_pci_ctrl_peer_virtq_info {
 	uint32_t virtq_num; /**< rows that follow */
 };
 
+/* vhost_pci_virtq.flags: ours. A driver that copies has to know how the peer uses the ring. */
+#define VHOST_PCI_VIRTQ_F_ENABLED 0x1u
+#define VHOST_PCI_VIRTQ_F_EVENT_IDX 0x2u     /**< the peer negotiated VIRTIO_F_EVENT_IDX */
+#define VHOST_PCI_VIRTQ_F_INDIRECT_DESC 0x4u /**< the peer negotiated VIRTIO_F_INDIRECT_DESC */
 struct __attribute__((packed)) vhost_pci_virtq {
 	uint32_t num;
 	uint64_t desc; /**< peer guest-physical, as avail and used */
 	uint64_t avail;
 	uint64_t used;
 	uint16_t last_avail_idx;
-	uint16_t flags; /**< bit 0: enabled */
+	uint16_t flags; /**< VHOST_PCI_VIRTQ_F_* */
 	uint32_t gsi;
 	uint32_t reserved;
 };

@@ -277,7 +277,7 @@ static void connection_sequence(void **state)
 			memcpy(&row, (const uint8_t *)payload(i) + 5 + 40 * pair, sizeof(row));
 			assert_int_equal(row.num, v.num);
 			assert_true(row.desc == v.desc && row.avail == v.avail && row.used == v.used);
-			assert_int_equal(row.flags, 1);
+			assert_int_equal(row.flags, VHOST_PCI_VIRTQ_F_ENABLED);
 			assert_int_equal(row.gsi, v.gsi);
 		}
 	}

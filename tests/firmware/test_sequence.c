@@ -116,7 +116,9 @@ static void whole_sequence(void **state)
 		assert_int_equal(row.num, v.num);
 		assert_true(row.desc == v.desc && row.avail == v.avail && row.used == v.used);
 		assert_int_equal(row.last_avail_idx, v.last_avail_idx);
-		assert_int_equal(row.flags, 1);
+		assert_int_equal(row.flags,
+				 VHOST_PCI_VIRTQ_F_ENABLED | VHOST_PCI_VIRTQ_F_EVENT_IDX |
+					 VHOST_PCI_VIRTQ_F_INDIRECT_DESC);
 		assert_int_equal(row.gsi, v.gsi);
 	}
 	assert_int_equal(drv_take(&d, msg, sizeof(msg)), 12 + 5 + 80);
