@@ -67,6 +67,7 @@ struct vhp_mbox_hdr {
 #define VHP_PORT_PV_INTERRUPT 0x1u /**< management says that the environment supports it: offer feature bit 33 */
 #define VHP_PORT_APERTURE 0x2u	   /**< show the peer's memory to the driver through BAR 2 (PEER_MEM_INFO need_map Y) */
 #define VHP_PORT_MAC 0x4u	   /**< `mac` is given, else the firmware derives a local one from the port number */
+#define VHP_PORT_LOGGING 0x8u	   /**< port_status only: LOG_ENABLE is on */
 struct vhp_mbox_port_config {
 	uint32_t flags;
 	uint16_t mtu;		  /**< 68..65535, 0 = 1500 */
