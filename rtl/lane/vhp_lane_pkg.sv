@@ -156,6 +156,11 @@ package vhp_lane_pkg;
     endcase
   endfunction
 
+  // The port whose packets a lane carries (vhp_pkg, "lanes and queues").
+  function automatic logic [1:0] port_of(input vhp_pkg::lane_t lane);
+    return 2'(32'(lane) / (2 * vhp_pkg::PairsPerPort));
+  endfunction
+
   // Write command `seq` has left.
   function automatic logic seq_past(input seq_t done, input seq_t seq);
     seq_t diff;

@@ -141,6 +141,7 @@ module vhp_used (
     wr_o      = '0;
     wr_o.kind = vhp_pkg::WrImm;
     wr_o.func = c_q.func;
+    wr_o.port = vhp_lane_pkg::port_of(qid_q[vhp_pkg::QidW-1:1]);
     wr_o.imm  = imm_q;
     unique case (st_q)
       UElems: begin

@@ -342,6 +342,7 @@ module vhp_vq_avail #(
     nw_o           = '0;
     nw_o.kind      = vhp_pkg::WrImm;
     nw_o.func      = nw_cfg_q.func;
+    nw_o.port      = vhp_lane_pkg::port_of(nw_lane_q);
     nw_o.len       = 17'd2;
     nw_o.addr      = nw_cfg_q.event_idx ? nw_base_q + 64'd4 + (64'd8 << nw_cfg_q.size_log2) : nw_base_q;
     nw_o.imm[15:0] = nw_cfg_q.event_idx ? nw_seen_q : {15'd0, !nw_enable_q};

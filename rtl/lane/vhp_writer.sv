@@ -107,6 +107,7 @@ module vhp_writer (
     wr_o             = '0;
     wr_o.kind        = vhp_pkg::WrPacket;
     wr_o.func        = func_q[p_q.lane];
+    wr_o.port        = vhp_lane_pkg::port_of(p_q.lane);
     wr_o.addr        = addr_q;
     wr_o.len         = n_q;
     wr_o.ram_addr    = {p_q.row, 6'd0} + off_q;

@@ -43,7 +43,7 @@ struct read {
 };
 
 struct write {
-	int kind, func, patch, patch_off, num_buffers;
+	int kind, func, port, patch, patch_off, num_buffers;
 	uint64_t addr;
 	uint32_t len, ram_addr;
 	uint8_t imm[64];
@@ -211,7 +211,7 @@ void tb_rd_req(int client, int func, uint64_t addr, int len, int ram_addr, int c
 }
 
 void tb_wr_req(int kind, int func, uint64_t addr, int len, int ram_addr, svBit patch, int patch_off, int num_buffers,
-	       const svBitVecVal *imm)
+	       const svBitVecVal *imm, int port)
 {
 	struct write *w = &writes[wr_tail % MAX_WRITES];
 
@@ -221,6 +221,7 @@ void tb_wr_req(int kind, int func, uint64_t addr, int len, int ram_addr, svBit p
 		die("write command with an invalid length");
 	w->kind = kind;
 	w->func = func;
+	w->port = port;
 	w->addr = addr;
 	w->len = len;
 	w->ram_addr = ram_addr;
@@ -236,6 +237,7 @@ void tb_wr_req(int kind, int func, uint64_t addr, int len, int ram_addr, svBit p
 static void do_write(const struct write *w)
 {
 	static uint8_t buf[1u << 17];
+	int owner;
 
 	if (w->kind == 2) {
 		unsigned int vec = (w->imm[0] | w->imm[1] << 8) & 0x7ff;
@@ -262,6 +264,12 @@ static void do_write(const struct write *w)
 			(unsigned long long)dm_cycle, w->len, w->func, (unsigned long long)w->addr, w->kind);
 		dm_violations++;
 		return;
+	}
+	owner = rights[w->func][w->addr - dm_base(w->func)] >> 4;
+	if (owner && owner != w->port + 1) {
+		fprintf(stderr, "cycle %llu: write at fn%d 0x%llx carries port %d, the memory is port %d's\n",
+			(unsigned long long)dm_cycle, w->func, (unsigned long long)w->addr, w->port, owner - 1);
+		dm_violations++;
 	}
 	memcpy(dm_ptr(w->func, w->addr, w->len), buf, w->len);
 }

@@ -18,6 +18,7 @@
 #define DM_PIECE (DM_SPACE / 5) /* fn0's memory is five regions */
 #define DM_READ 1
 #define DM_WRITE 2
+#define DM_PORT(p) (((p) + 1) << 4) /* written only with this port in the command */
 #define DM_VECTORS 32
 
 struct dm_config {

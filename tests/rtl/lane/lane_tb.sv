@@ -10,7 +10,7 @@ module lane_tb;
                                                  input int len, input int ram_addr, input int cookie);
   import "DPI-C" context function void tb_wr_req(input int kind, input int func, input longint unsigned addr,
                                                  input int len, input int ram_addr, input bit patch, input int patch_off,
-                                                 input int num_buffers, input bit [511:0] imm);
+                                                 input int num_buffers, input bit [511:0] imm, input int port);
   import "DPI-C" context function void tb_rb_rsp(input bit err, input int unsigned rdata);
   import "DPI-C" context function void tb_isr(input int mask);
   // One cycle: 1 = the test has ended.
@@ -102,7 +102,7 @@ module lane_tb;
       held_wr_req_q <= wr_req;
       if (wr_valid && wr_ready) begin
         tb_wr_req(int'(wr_req.kind), int'(wr_req.func), wr_req.addr, int'(wr_req.len), int'(wr_req.ram_addr),
-                  wr_req.patch, int'(wr_req.patch_off), int'(wr_req.num_buffers), wr_req.imm);
+                  wr_req.patch, int'(wr_req.patch_off), int'(wr_req.num_buffers), wr_req.imm, int'(wr_req.port));
       end
       if (rb_rsp_valid) tb_rb_rsp(rb_rsp.err, rb_rsp.rdata);
       if (isr != '0) tb_isr(int'(isr));

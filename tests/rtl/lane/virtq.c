@@ -58,7 +58,7 @@ void vq_init(struct vq *q, const struct vq_params *p)
 	q->pool = dm_alloc(q->func, VQ_POOL, 64);
 	dm_grant(q->func, q->desc, 16u * q->size, DM_READ);
 	dm_grant(q->func, q->avail, 4 + 2u * q->size + (q->event_idx ? 2 : 0), DM_READ);
-	dm_grant(q->func, q->used, 4 + 8u * q->size + (q->event_idx ? 2 : 0), DM_WRITE);
+	dm_grant(q->func, q->used, 4 + 8u * q->size + (q->event_idx ? 2 : 0), DM_WRITE | DM_PORT(q->port));
 	q->avail_idx = q->next_avail = q->kicked_at = q->last_used = p->first;
 	put16(q, q->avail, 0);
 	put16(q, q->avail + 2, p->first);
@@ -173,7 +173,7 @@ int vq_add(struct vq *q, const uint32_t *lens, unsigned int n, bool indirect)
 		}
 	}
 	for (unsigned int i = 0; i < n; i++) {
-		dm_grant(q->func, b->seg[i].addr, b->seg[i].len, q->sink ? DM_WRITE : DM_READ);
+		dm_grant(q->func, b->seg[i].addr, b->seg[i].len, q->sink ? DM_WRITE | DM_PORT(q->port) : DM_READ);
 		vq_put_desc(q, indirect ? b->table : q->desc, idx[i], b->seg[i].addr - q->gpa_delta, b->seg[i].len,
 			    (i + 1 < n ? VQ_NEXT : 0) | (q->sink ? VQ_WRITE : 0), i + 1 < n ? idx[i + 1] : dm_rand());
 	}
