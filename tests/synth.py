@@ -4,8 +4,15 @@
 
 Each block is flattened and mapped by itself, with its default parameters; the whole card only on request (--block
 vhp_card), for it takes a quarter of an hour. Printed: LUTs, flip-flops, block RAMs, UltraRAMs, DSPs and
-the deepest path in logic cells between registers, RAMs and ports (no place and route, so no nanoseconds). An error is: a
-latch, a wire with several drivers, a combinational loop, a memory or array above the size limit that became flip-flops.
+the deepest path between registers, RAMs and ports (no place and route, so no nanoseconds), counted twice:
+
+levels  LUT levels, weighted as UltraScale+ takes time for them: a LUT, or the asynchronous read of a LUT RAM, 1; entering
+        a carry chain 1 and each 4 bits along it 1/16 (64 bits: 2 in all; a CARRY8 is hardly slower than a wire); MUXF
+        7, 8, 9 sit in the LUT's slice: 1/4; an inverter goes into the next LUT: 0.
+cells   cells of any kind in a row (Yosys ltp): each CARRY4 counts 1, so that a 64-bit addition alone is 17.
+
+An error is: a latch, a wire with several drivers, a combinational loop, a memory or array above the size limit that
+became flip-flops.
 """
 
 import argparse
@@ -40,6 +47,8 @@ select -clear
 synth_xilinx -family xcup -top {top} -flatten -uram -noiopad -noclkbuf -run map_ffram:check
 tee -q -o {out}/{top}.stat.json stat -json
 tee -q -o {out}/{top}.ltp ltp -noff w:* {logic}
+select {top}
+write_json -selected {out}/{top}.netlist.json
 """
 
 
@@ -76,6 +85,82 @@ def findings(top, out, log):
     return bad
 
 
+def arcs(kind, pins):
+    """Combinational arcs of a mapped cell: (from bit, to bit, levels). pins: port name -> bits."""
+    if re.fullmatch(r"LUT[1-6](_2)?|INV|MUXF[789]", kind):
+        cost = 0 if kind == "INV" else 0.25 if kind.startswith("MUXF") else 1
+        for port in pins:
+            if port[0] in "IS":
+                for out in (o for p in ("O", "O5", "O6") for o in pins.get(p, ())):
+                    yield pins[port][0], out, cost
+    elif kind in ("CARRY4", "CARRY8"):
+        hop = 1 / 64
+        chain = [(b, hop) for b in pins.get("CI", ())] + [(b, 1) for b in pins.get("CYINIT", ())]
+        for s, di, o, co in zip(pins["S"], pins["DI"], pins["O"], pins["CO"]):
+            yield s, o, 1
+            for source, cost in chain:
+                yield source, o, cost
+            chain = [(b, c + hop) for b, c in chain] + [(s, 1), (di, 1)]
+            for source, cost in chain:
+                yield source, co, cost
+    elif kind.startswith("RAM") and not kind.startswith("RAMB"):
+        for port, bits in pins.items():
+            if port.startswith("DO"):
+                address = pins.get("ADDR" + port[2:], ())
+            elif port in ("DPO", "SPO", "O"):
+                address = [b for p, v in pins.items() for b in v
+                           if re.fullmatch(r"DPRA\d*" if port == "DPO" else r"A\d*", p)]
+            else:
+                continue
+            for a in address:
+                for d in bits:
+                    yield a, d, 1
+
+
+def depth(top, out):
+    """Weighted levels of the deepest path, and the names at its ends."""
+    with open(f"{out}/{top}.netlist.json") as f:
+        module = json.load(f)["modules"][top]
+    into, ends = {}, {}
+    for cell in module["cells"].values():
+        pins = cell["connections"]
+        for source, sink, cost in arcs(cell["type"], pins):
+            if not isinstance(source, str):
+                into.setdefault(sink, []).append((source, cost))
+        if re.match(r"FD[RSCP]E|RAM|URAM|SRL|DSP", cell["type"]):
+            name = next((b for p in ("Q", "DOA", "DPO", "O") for b in pins.get(p, ()) if not isinstance(b, str)), None)
+            for port, bits in pins.items():
+                if cell["port_directions"][port] == "input":
+                    ends.update((b, name) for b in bits)
+    for port in module["ports"].values():
+        if port["direction"] == "output":
+            ends.update((b, b) for b in port["bits"])
+    best, origin = {}, {}
+    for end in ends:
+        stack = [end]
+        while stack:
+            bit = stack[-1]
+            if bit in best:
+                stack.pop()
+                continue
+            waiting = [s for s, _ in into.get(bit, ()) if s not in best]
+            if waiting and len(stack) < 10000:
+                stack.extend(waiting)
+                continue
+            stack.pop()
+            best[bit], origin[bit] = 0, bit
+            for source, cost in into.get(bit, ()):
+                if best.get(source, 0) + cost > best[bit]:
+                    best[bit], origin[bit] = best.get(source, 0) + cost, origin.get(source, source)
+    names = {}
+    for name, net in module["netnames"].items():
+        for bit in net["bits"]:
+            if not net.get("hide_name"):
+                names.setdefault(bit, name)
+    last = max(ends, key=lambda b: best.get(b, 0))
+    return best.get(last, 0), f"{names.get(origin[last], '?')} .. {names.get(ends[last], names.get(last, '?'))}"
+
+
 def figures(top, out):
     with open(f"{out}/{top}.stat.json") as f:
         text = f.read()
@@ -105,11 +190,9 @@ def figures(top, out):
             latches += count
     with open(f"{out}/{top}.ltp") as f:
         text = f.read()
-    depth = re.search(r"\(length=(\d+)\)", text)
-    total["levels"] = int(depth.group(1)) if depth else 0
-    # The path's ends, by the names of the wires that have one.
-    names = [n for n in re.findall(r"^\s*\d+: \\?(\S+)", text, re.M) if "$" not in n]
-    total["path"] = f"{names[0]} .. {names[-1]}" if names else ""
+    cells = re.search(r"\(length=(\d+)\)", text)
+    total["cells"] = int(cells.group(1)) if cells else 0
+    total["levels"], total["path"] = depth(top, out)
     return total, latches
 
 
@@ -145,7 +228,8 @@ def main():
         return 0
 
     blocks = args.block.split() if args.block else BLOCKS
-    print(f"{'block':20}{'LUT':>8}{'FF':>8}{'LUTRAM':>8}{'RAMB36':>8}{'URAM':>6}{'DSP':>5}{'levels':>8}{'time':>8}  deepest path")
+    print(f"{'block':20}{'LUT':>8}{'FF':>8}{'LUTRAM':>8}{'RAMB36':>8}{'URAM':>6}{'DSP':>5}{'levels':>8}{'cells':>7}{'time':>8}"
+          "  deepest path (levels)")
     results, failed = {}, 0
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         futures = [pool.submit(run_block, top, args) for top in sorted(blocks, key=lambda b: b not in LONG)]
@@ -153,7 +237,7 @@ def main():
             top, total, bad, seconds = future.result()
             if total:
                 print(f"{top:20}{total['lut']:8}{total['ff']:8}{total['lutram']:8}{total['ramb36']:8g}{total['uram']:6}"
-                      f"{total['dsp']:5}{total['levels']:8}{seconds:6.0f} s  {total['path']}", flush=True)
+                      f"{total['dsp']:5}{total['levels']:8.1f}{total['cells']:7}{seconds:6.0f} s  {total['path']}", flush=True)
                 results[top] = dict(total, findings=bad)
             else:
                 print(f"{top:20}not synthesized ({seconds:.0f} s), see {args.out}/{top}.log", flush=True)
