@@ -58,6 +58,9 @@ void card_init(struct card *card)
 		fn_init(&card->port[i]);
 		lanes_clear_regions(&card->port[i]);
 	}
+	for (unsigned int i = 0; i < card->num_ports; i++)
+		hal_write(APERTURE_REG(i, ctrl), 0);
+	log_forget(card);
 	hal_write(LANE_REG(event), 0xffffffffu);
 	hal_write(LANE_REG(event_enable), lanes < 32 ? (1u << lanes) - 1 : 0xffffffffu);
 	hal_write(SOC_REG(timer_ctrl), 0);
@@ -68,12 +71,23 @@ void card_init(struct card *card)
 	set_fw_status(1);
 }
 
-/* Function level resets: each once, from its appearance to our done; it stays pending a little after that. */
+void card_flr_done(struct card *card, unsigned int fn)
+{
+	uint32_t bit = 1u << fn;
+
+	hal_write(SOC_REG(flr_done), bit);
+	/* It goes off the register within cycles, so the function's next reset, which takes longer, is told from this one. */
+	for (unsigned int i = 0; i < 8 && (hal_read(SOC_REG(flr_pending)) & bit); i++)
+		;
+	card->flr_seen = (uint8_t)(card->flr_seen & ~bit);
+}
+
+/* Function level resets: each once, from its appearance to our done. */
 static void handle_flr(struct card *card)
 {
-	uint32_t pending = hal_read(SOC_REG(flr_pending)), fresh = pending & ~card->flr_seen;
+	uint32_t fresh = hal_read(SOC_REG(flr_pending)) & ~(uint32_t)card->flr_seen;
 
-	card->flr_seen = (uint8_t)pending;
+	card->flr_seen |= (uint8_t)fresh;
 	if (fresh & 1) {
 		card->peer_flr = true;
 		for (unsigned int i = 0; i < card->num_ports; i++)
@@ -94,8 +108,9 @@ static void finish_peer_flr(struct card *card)
 	}
 	for (unsigned int i = 0; i < card->num_ports; i++)
 		port_forget_peer(&card->port[i]);
+	log_forget(card);
 	card->peer_flr = false;
-	hal_write(SOC_REG(flr_done), 1);
+	card_flr_done(card, PEER_FN);
 }
 
 enum card_next card_step(struct card *card, uint32_t *wait_us)
@@ -106,8 +121,6 @@ enum card_next card_step(struct card *card, uint32_t *wait_us)
 	update_time(card);
 	if (pending & VHP_SOC__IRQ_PENDING__FLR_bm)
 		handle_flr(card);
-	else
-		card->flr_seen = 0;
 	for (unsigned int i = 0; i < card->num_ports; i++) {
 		if (pending >> (VHP_SOC__IRQ_PENDING__FN_bp + i) & 1)
 			fn_events(&card->port[i]);
@@ -138,8 +151,8 @@ enum card_next card_step(struct card *card, uint32_t *wait_us)
 		}
 		card->next_sum = card->now + SUM_RUNNING_US;
 	}
-	/* Stay awake until a reset is off the register: from sleep, the function's next one would look like this one. */
-	if (card->flr_seen)
+	/* A sync of the log raises no cause. */
+	if (card->mbox_waiting)
 		next = CARD_AGAIN;
 	*wait_us = wait;
 	return next;

@@ -24,7 +24,7 @@
 #define MAX_PAIRS 4u
 #define MAX_LANES (2 * MAX_PAIRS) /**< of one port */
 #define CTRL_MESSAGE_MAX 512u	  /**< bytes of a control message of the driver */
-#define CTRL_SEND_MAX 192u	  /**< bytes of the longest control message of ours */
+#define CTRL_SEND_MAX 224u	  /**< bytes of the longest control message of ours */
 
 #define PEER_FN 0u
 #define NO_VECTOR 0xffffu
@@ -79,6 +79,12 @@ enum {
 	STAT_IGNORED_WRITES,
 	FN_STATS
 };
+enum {
+	STAT_APERTURE_READS,
+	STAT_APERTURE_WRITES,
+	STAT_APERTURE_REFUSED,
+	APERTURE_STATS
+};
 
 /** 64-bit sum over a 32-bit hardware counter. */
 struct counter {
@@ -120,6 +126,7 @@ struct port {
 	bool broken;	    /**< DEVICE_NEEDS_RESET was set: nothing until the driver resets */
 	bool driver_closed; /**< the driver asked for the disconnect: no new connection until it resets */
 	uint8_t pairs;	    /**< queue pairs that the driver may use */
+	bool offload;	    /**< the card copies; else the driver does, through the aperture */
 	struct virtq ctrl_rx, ctrl_tx;
 	bool kick_rx, kick_tx; /**< look at the queue again */
 
@@ -151,12 +158,17 @@ struct port {
 	uint8_t closing; /**< CLOSE_* */
 	uint8_t phase;	 /**< enum close_phase */
 	bool forced;	 /**< a lane did not drain in time */
-	uint64_t limit;	 /**< of the quiet phase */
+	uint64_t limit;	 /**< of the quiet phase, then of the aperture's last accesses */
 	uint64_t quiet_packets;
+
+	bool aperture; /**< open: the driver reaches the peer's memory */
+	bool logging;  /**< LOG_ENABLE */
+	bool log_told; /**< what DIRTY_PAGE_LOGGING told this driver last, or is about to */
 
 	struct port_lane lane[MAX_LANES];
 	struct counter lane_stats[MAX_LANES][LANE_STATS];
 	struct counter fn_stats[FN_STATS];
+	struct counter aperture_stats[APERTURE_STATS];
 	uint32_t connects, disconnects;
 	uint64_t ctrl_sent, ctrl_received, ctrl_errors;
 };
@@ -164,14 +176,19 @@ struct port {
 struct card {
 	uint8_t num_ports, pairs, queue_size_log2, max_regions;
 	bool peer_flr;	  /**< FLR of function 0: stopping all ports */
-	uint8_t flr_seen; /**< FLRs that are being handled, or are handled and still pending */
+	uint8_t flr_seen; /**< FLRs that are being handled */
 	uint64_t now;	  /**< microseconds since reset */
 	uint64_t next_sum;
 	uint32_t now_low;
 
-	/* Mailbox request whose reply waits for a lane to drain. */
+	/* Dirty page log. */
+	bool log_ring;
+	uint32_t log_tail;
+
+	/* Mailbox request whose reply waits for a lane to drain, or for a sync of the log. */
 	bool mbox_waiting;
 	struct vhp_mbox_hdr mbox_hdr;
+	uint64_t mbox_limit; /**< of the sync */
 
 	struct port port[MAX_PORTS];
 };
@@ -189,6 +206,8 @@ enum card_next card_step(struct card *card, uint32_t *wait_us);
 /** Wait as card_step said. */
 void card_wait(enum card_next next, uint32_t wait_us);
 void card_event(enum vhp_event_type type, const struct port *port, uint16_t arg);
+/** The FLR of @p fn is handled. */
+void card_flr_done(struct card *card, unsigned int fn);
 
 /* fn.c: the virtio function, driver's side. */
 void fn_init(struct port *port);
@@ -224,8 +243,34 @@ bool lanes_changing(const struct port *port);
 void lanes_events(struct card *card);
 void lanes_sum(struct port *port);
 void lanes_clear_regions(struct port *port);
+/** Start the lanes of a running port that have never run and whose queues are there now. @return as lanes_start */
+bool lanes_add(struct port *port);
+/** The indices of the peer's rings where no lane keeps them: what the driver has put into the used rings. */
+void lanes_take_peer_indices(struct port *port);
 void lane_status(const struct port *port, unsigned int lane, uint32_t *status);
 unsigned int lane_number(const struct port *port, unsigned int lane);
+
+/* aperture.c: windows of the function's BAR 2 onto the peer's memory. */
+bool aperture_built(const struct port *port);
+/** Where each region of the port goes in the BAR. @return false if region @p bad does not fit */
+bool aperture_layout(const struct port *port, uint64_t offset[VHP_MBOX_MAX_REGIONS], uint32_t *bad);
+/** @return false if accesses of an earlier connection never ended: stays closed */
+bool aperture_open(struct port *port);
+/** aperture_quiet says when the last access has ended, port->limit how long that may take. */
+void aperture_close(struct port *port);
+bool aperture_quiet(const struct port *port);
+
+/* dirty_log.c: the card's log of written pages. */
+/** While nothing logs. @p size_log2 0 takes the ring away. */
+void log_set_ring(struct card *card, uint64_t iova, uint32_t size_log2);
+void log_enable(struct card *card);
+void log_take(struct card *card, uint32_t tail);
+void log_sync(void);
+bool log_syncing(void);
+/** After a sync; clears overflow. @p lost: it did not end, so every port that logs overflowed. */
+void log_state(bool lost, struct vhp_mbox_log_state *state);
+/** Function 0 is gone. */
+void log_forget(struct card *card);
 
 /* port.c: connection state machine. */
 enum port_event {
@@ -252,6 +297,10 @@ void port_fault(struct port *port, enum vhp_port_error error);
 /** Close because of @p cause, which is added to those already there. */
 void port_driver_left(struct port *port, uint8_t cause);
 void port_stop(struct port *port, bool graceful);
+/** A queue of the driver was enabled. */
+void port_queue_enabled(struct port *port);
+/** Start or stop logging; tells the driver, at once or when it connects. */
+void port_log(struct port *port, bool on);
 /** Control queues, drains and time limits. @return what the main loop has to do for this port */
 enum card_next port_run(struct port *port);
 

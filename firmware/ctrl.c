@@ -11,6 +11,11 @@ _Static_assert(sizeof(struct vhost_pci_ctrl) + sizeof(struct vhost_pci_ctrl_peer
 			       MAX_PAIRS * sizeof(struct vhost_pci_virtq) <=
 		       CTRL_SEND_MAX,
 	       "longest message");
+_Static_assert(sizeof(struct vhost_pci_ctrl) + sizeof(struct vhost_pci_ctrl_peer_mem_info) +
+			       sizeof(struct vhost_pci_mem_regions) +
+			       VHP_MBOX_MAX_REGIONS * sizeof(struct vhost_pci_mem_region) <=
+		       CTRL_SEND_MAX,
+	       "longest message");
 
 uint64_t ctrl_peer_features(const struct port *port)
 {
@@ -46,11 +51,28 @@ uint32_t ctrl_encode_features(const struct port *port, uint8_t *buf)
 uint32_t ctrl_encode_mem(const struct port *port, uint8_t *buf)
 {
 	struct vhost_pci_ctrl_peer_mem_info m = { .need_map = VHOST_PCI_MEM_INFO_NEED_MAP_N };
-	struct vhost_pci_mem_regions none = { 0 };
+	struct vhost_pci_mem_regions regions = { 0 };
+	uint64_t offset[VHP_MBOX_MAX_REGIONS];
 	uint8_t *at = header(port, VHOST_PCI_CTRL_PEER_MEM_INFO, buf);
+	uint32_t bad;
 
+	if (port->aperture && aperture_layout(port, offset, &bad)) {
+		m.need_map = VHOST_PCI_MEM_INFO_NEED_MAP_Y;
+		m.peer_mem = VHOST_PCI_APERTURE_BAR;
+		regions.nregions = port->map.count;
+	}
 	at = put(at, &m, sizeof(m));
-	return (uint32_t)(put(at, &none, sizeof(none)) - buf);
+	at = put(at, &regions, sizeof(regions));
+	for (uint32_t i = 0; i < regions.nregions; i++) {
+		struct vhost_pci_mem_region row = {
+			.gpa = port->map.regions[i].gpa,
+			.size = port->map.regions[i].size,
+			.bar_offset = offset[i],
+		};
+
+		at = put(at, &row, sizeof(row));
+	}
+	return (uint32_t)(at - buf);
 }
 
 static uint16_t virtq_flags(const struct port *port, const struct peer_vring *v)
@@ -113,14 +135,15 @@ static bool parse_features(const uint8_t *payload, uint32_t len, struct ctrl_mes
 }
 
 /* peer_mem is the driver's own address and other_mem_info its echo of ours: neither is used. */
-static bool parse_mem(const uint8_t *payload, uint32_t len)
+static bool parse_mem(const struct port *port, const uint8_t *payload, uint32_t len)
 {
 	struct vhost_pci_ctrl_peer_mem_info m;
 
 	if (len < sizeof(m))
 		return false;
 	memcpy(&m, payload, sizeof(m));
-	return m.need_map == VHOST_PCI_MEM_INFO_NEED_MAP_N;
+	return m.need_map == VHOST_PCI_MEM_INFO_NEED_MAP_N ||
+		(m.need_map == VHOST_PCI_MEM_INFO_NEED_MAP_Y && (port->config.flags & VHP_PORT_APERTURE));
 }
 
 static bool parse_mac(const uint8_t *payload, uint32_t len, struct ctrl_message *msg)
@@ -152,6 +175,6 @@ bool ctrl_parse(const struct port *port, const uint8_t *buf, uint32_t len, struc
 	if (h.request == VHOST_PCI_CTRL_PEER_FEATURE_BITS)
 		return parse_features(payload, len, msg);
 	if (h.request == VHOST_PCI_CTRL_PEER_MEM_INFO)
-		return parse_mem(payload, len);
+		return parse_mem(port, payload, len);
 	return false;
 }

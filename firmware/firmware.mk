@@ -5,16 +5,17 @@
 
 FW_DIR  := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
 FW_CROSS ?= riscv64-unknown-elf-
-FW_SRCS := $(addprefix $(FW_DIR)/,card.c port.c fn.c lane.c ctrl.c mbox.c virtq.c region_map.c hw.c)
-FW_SOC  := $(addprefix $(FW_DIR)/,main.c hal_soc.c crt0.S)
+FW_SRCS := $(addprefix $(FW_DIR)/,card.c port.c fn.c lane.c aperture.c dirty_log.c ctrl.c mbox.c virtq.c \
+	region_map.c hw.c)
+FW_SOC  := $(addprefix $(FW_DIR)/,main.c hal_soc.c string.c crt0.S)
 FW_HDRS := $(wildcard $(FW_DIR)/*.h $(FW_DIR)/include/*.h)
 FW_OUT  := $(B)/fw
 FW_ELF  := $(FW_OUT)/firmware.elf
 FIRMWARE_HEX := $(FW_OUT)/firmware.hex
 
 # -misa-spec=2.2: CSR instructions without zicsr in -march, which would select another multilib's libgcc.
-FW_CFLAGS := -march=rv32im -mabi=ilp32 -misa-spec=2.2 -mcmodel=medlow -std=gnu17 -Os -g -flto -ffreestanding \
-	-fno-common -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wstack-usage=1024 \
+FW_CFLAGS := -march=rv32im -mabi=ilp32 -misa-spec=2.2 -mcmodel=medlow -std=gnu17 -O2 -g -flto -ffreestanding \
+	-fno-common -fno-tree-loop-distribute-patterns -ffunction-sections -fdata-sections -Wall -Wextra -Werror -Wstack-usage=1024 \
 	-I$(FW_DIR) -I$(FW_DIR)/include -I$(REGS_INC) --specs=picolibc.specs
 FW_LDFLAGS := -nostartfiles -T $(FW_DIR)/soc.ld -Wl,--gc-sections -Wl,--fatal-warnings -Wl,--no-warn-rwx-segments
 

@@ -217,6 +217,13 @@ void fn_sum(struct port *port)
 		c->sum += (uint32_t)(now - c->last);
 		c->last = now;
 	}
+	for (unsigned int i = 0; i < APERTURE_STATS; i++) {
+		struct counter *c = &port->aperture_stats[i];
+		uint32_t now = hal_read(APERTURE_REG(port->index, reads) + 4 * i);
+
+		c->sum += (uint32_t)(now - c->last);
+		c->last = now;
+	}
 }
 
 static void load_queue(struct port *port, unsigned int q, struct virtq *vq)
@@ -238,11 +245,13 @@ static void load_queue(struct port *port, unsigned int q, struct virtq *vq)
 /* DRIVER_OK: both control queues must stand, and the features must leave a data path. */
 static void driver_ready(struct port *port)
 {
-	const uint64_t needed = 1ull << VHP_F_VERSION_1 | 1ull << VHOST_PCI_NET_F_COPY_OFFLOAD;
+	bool aperture = port->config.flags & VHP_PORT_APERTURE;
+	const uint64_t needed = 1ull << VHP_F_VERSION_1 | (aperture ? 0 : 1ull << VHOST_PCI_NET_F_COPY_OFFLOAD);
 	uint16_t max_size = (uint16_t)(1u << port->card->queue_size_log2);
 	uint32_t p = port->index;
 	uint64_t f = fn_driver_features(port);
 
+	port->offload = f >> VHOST_PCI_NET_F_COPY_OFFLOAD & 1;
 	port->pairs = (f >> VHOST_PCI_NET_F_MQ & 1) ? (uint8_t)port->config.max_queue_pairs : 1;
 	load_queue(port, VHOST_PCI_VQ_CTRL_RX, &port->ctrl_rx);
 	load_queue(port, VHOST_PCI_VQ_CTRL_TX, &port->ctrl_tx);
@@ -284,6 +293,8 @@ void fn_events(struct port *port)
 		port->kick_rx = true;
 	if (events & VHP_FN__EVENTS__KICK_CTRL_TX_bm)
 		port->kick_tx = true;
+	if (events & VHP_FN__EVENTS__QUEUE_ENABLE_bm)
+		port_queue_enabled(port);
 	if (events & VHP_FN__EVENTS__DISCONNECT_bm)
 		port_event(port, PORT_EV_DISCONNECT);
 }

@@ -33,6 +33,10 @@ static _Noreturn void fatal(uint32_t code, uint32_t a, uint32_t b, uint32_t c)
 
 	for (unsigned int i = 0; i < 2 * GET(VHP_SOC__CAPS__NUM_PORTS, caps) * GET(VHP_SOC__CAPS__PAIRS, caps); i++)
 		hal_write(LANE_REG(lane[i].ctrl), 0);
+	for (unsigned int i = 0; i < GET(VHP_SOC__CAPS__NUM_PORTS, caps); i++) {
+		hal_write(APERTURE_REG(i, ctrl), 0);
+		hal_write(FN_REG(i, control), VHP_FN__CONTROL__NEEDS_RESET_bm);
+	}
 	for (unsigned int i = 0; i < 5; i++)
 		hal_write(HW_MBOX_REPLY + 4 * i, record[i]);
 	hal_write(SOC_REG(irq_enable), 0);

@@ -22,10 +22,15 @@
 #define HW_LANE 0x40040000u
 #define HW_DMA_BUF 0x40050000u
 #define HW_DMA_BUF_SIZE 4096u
+#define HW_APERTURE 0x40060000u
+#define HW_APERTURE_STEP 0x400u
+#define HW_LOG 0x40068000u
 
 #define SOC_REG(reg) (HW_SOC + (uint32_t)offsetof(vhp_soc_t, reg))
 #define FN_REG(port, reg) (HW_FN + (port) * HW_FN_STEP + (uint32_t)offsetof(vhp_fn_t, reg))
 #define LANE_REG(reg) (HW_LANE + (uint32_t)offsetof(vhp_lane_t, reg))
+#define APERTURE_REG(port, reg) (HW_APERTURE + (port) * HW_APERTURE_STEP + (uint32_t)offsetof(vhp_aperture_t, reg))
+#define LOG_REG(reg) (HW_LOG + (uint32_t)offsetof(vhp_log_t, reg))
 
 /** Field @p f (a name of vhp_regs.h without suffix) of register value @p v, and the reverse. */
 #define GET(f, v) (((v) & f##_bm) >> f##_bp)

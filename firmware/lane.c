@@ -135,7 +135,8 @@ static bool lane_start(struct port *port, unsigned int lane)
 
 	if (have == QUEUE_MALFORMED)
 		return false;
-	if (have == QUEUE_ABSENT || !peer_context(port, lane, &peer))
+	/* Without copy offload the driver moves the packets itself. */
+	if (have == QUEUE_ABSENT || !port->offload || !peer_context(port, lane, &peer))
 		return true;
 	if (busy(port, lane)) {
 		/* It never drained after an earlier stop: its contexts must not be touched. */
@@ -192,6 +193,41 @@ bool lanes_start(struct port *port)
 			return false;
 	}
 	return true;
+}
+
+bool lanes_add(struct port *port)
+{
+	for (unsigned int lane = 0; lane < 2u * port->card->pairs; lane++) {
+		uint32_t status;
+
+		/* One that stopped with a fault waits for what the fault asks for. */
+		lane_status(port, lane, &status);
+		if (port->lane[lane].state == LANE_OFF &&
+		    GET(VHP_LANE__LANE_CTRL__STATUS__REASON, status) <= STOP_ADMIN && !lane_start(port, lane))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * A driver that copies by itself has used what it took, in order, so used->idx stands for both. An index that cannot be read
+ * stays what the host gave.
+ */
+void lanes_take_peer_indices(struct port *port)
+{
+	if (port->offload || port->card->peer_flr)
+		return;
+	for (unsigned int i = 0; i < 2u * port->card->pairs; i++) {
+		struct peer_vring *v = &port->vring[i];
+		uint64_t iova;
+		uint16_t idx;
+
+		if (v->enabled && region_map_find(&port->map, v->used + 2, sizeof(idx), &iova) &&
+		    hw_dma_read(PEER_FN, iova, &idx, sizeof(idx)) == HW_DMA_OK) {
+			v->avail_idx = idx;
+			v->used_idx = idx;
+		}
+	}
 }
 
 void lanes_stop(struct port *port)

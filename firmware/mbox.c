@@ -13,6 +13,11 @@
 #define DETAIL_HEADER 0xffffu /* BAD_ARGUMENT: the header */
 
 #define VIRTIO_NET_MTU_MIN 68u
+/* Entries of a log ring, log2. */
+#define LOG_SIZE_MIN 6u
+#define LOG_SIZE_MAX 20u
+/* A sync takes microseconds; a link that is stuck must not stop the mailbox. */
+#define LOG_SYNC_LIMIT_US 100000u
 #define BIT(n) (1ull << (n))
 
 static union {
@@ -21,6 +26,9 @@ static union {
 	struct vhp_mbox_peer_mem mem;
 	struct vhp_mbox_peer_vring vring;
 	struct vhp_mbox_port_stop stop;
+	struct vhp_mbox_log_ring log_ring;
+	struct vhp_mbox_log_enable log_enable;
+	struct vhp_mbox_log_sync log_sync;
 } request;
 
 static union {
@@ -28,6 +36,7 @@ static union {
 	struct vhp_mbox_port_status status;
 	struct vhp_mbox_port_stats stats;
 	struct vhp_mbox_card_info info;
+	struct vhp_mbox_log_state log;
 } answer;
 
 struct result {
@@ -60,7 +69,8 @@ static struct result port_config(struct port *port)
 
 	if (port->started)
 		return REFUSE(VHP_ST_WRONG_STATE);
-	if (c->flags & ~(VHP_PORT_PV_INTERRUPT | VHP_PORT_MAC))
+	if ((c->flags & ~(VHP_PORT_PV_INTERRUPT | VHP_PORT_MAC | VHP_PORT_APERTURE)) ||
+	    ((c->flags & VHP_PORT_APERTURE) && !aperture_built(port)))
 		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_port_config, flags);
 	if (c->mtu != 0 && c->mtu < VIRTIO_NET_MTU_MIN)
 		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_port_config, mtu);
@@ -101,9 +111,21 @@ static struct result peer_features(struct port *port)
 	return OK(0);
 }
 
+static struct result fits_aperture(const struct port *port)
+{
+	uint64_t offset[VHP_MBOX_MAX_REGIONS];
+	uint32_t bad;
+
+	if ((port->config.flags & VHP_PORT_APERTURE) && !aperture_layout(port, offset, &bad))
+		return (struct result){ .status = VHP_ST_NO_SPACE, .detail = (uint16_t)bad };
+	return OK(0);
+}
+
 static struct result peer_mem(struct port *port)
 {
 	const struct vhp_mbox_peer_mem *m = &request.mem;
+	struct region_map was = port->map;
+	struct result fits;
 	uint32_t bad;
 
 	if (port->state != VHP_PORT_DOWN)
@@ -114,6 +136,11 @@ static struct result peer_mem(struct port *port)
 		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_peer_mem, reserved);
 	if (!region_map_set(&port->map, m->regions, m->nregions, &bad))
 		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_peer_mem, regions[bad]);
+	fits = fits_aperture(port);
+	if (fits.status != VHP_ST_OK) {
+		port->map = was;
+		return fits;
+	}
 	port->have_mem = true;
 	return OK(0);
 }
@@ -206,6 +233,7 @@ static struct result peer_vring(struct port *port)
 
 static struct result port_start(struct port *port)
 {
+	struct result fits = fits_aperture(port);
 	bool any = false;
 
 	if (port->state != VHP_PORT_DOWN || !port->have_features || !port->have_mem || port->card->peer_flr)
@@ -222,6 +250,9 @@ static struct result port_start(struct port *port)
 	}
 	if (!any)
 		return REFUSE(VHP_ST_WRONG_STATE);
+	/* The aperture may have been allowed after the memory was given. */
+	if (fits.status != VHP_ST_OK)
+		return fits;
 	port_event(port, PORT_EV_START);
 	return OK(0);
 }
@@ -245,11 +276,12 @@ static struct result stop(struct port *port)
 	return port->state == VHP_PORT_DOWN ? bases(port) : (struct result){ .later = true };
 }
 
-static struct result port_status(const struct port *port)
+static struct result port_status(struct port *port)
 {
 	struct vhp_mbox_port_status *s = &answer.status;
 
 	memset(s, 0, sizeof(*s));
+	fn_sum(port);
 	s->state = port->state;
 	s->last_error = port->last_error;
 	s->peer_features = port->peer_features;
@@ -260,6 +292,12 @@ static struct result port_status(const struct port *port)
 	s->connects = port->connects;
 	s->disconnects = port->disconnects;
 	s->nlanes = 2u * port->card->pairs;
+	s->vhost_pci_id = port->config.vhost_pci_id;
+	s->flags = port->config.flags | (port->logging ? VHP_PORT_LOGGING : 0);
+	s->gsi_refused = (uint32_t)port->fn_stats[STAT_PEER_IRQ_REFUSED].sum;
+	s->aperture_reads = port->aperture_stats[STAT_APERTURE_READS].sum;
+	s->aperture_writes = port->aperture_stats[STAT_APERTURE_WRITES].sum;
+	s->aperture_refused = port->aperture_stats[STAT_APERTURE_REFUSED].sum;
 	for (unsigned int i = 0; i < s->nlanes; i++) {
 		uint32_t st;
 
@@ -330,9 +368,63 @@ static struct result vring_bases(struct port *port)
 	return bases(port);
 }
 
-static struct result status_of(struct port *port)
+static struct result log_ring(struct port *port)
 {
-	return port_status(port);
+	const struct vhp_mbox_log_ring *r = &request.log_ring;
+	struct card *card = port->card;
+
+	for (unsigned int i = 0; i < card->num_ports; i++) {
+		if (card->port[i].logging)
+			return REFUSE(VHP_ST_WRONG_STATE);
+	}
+	if (card->peer_flr)
+		return REFUSE(VHP_ST_WRONG_STATE);
+	if (r->reserved != 0)
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_ring, reserved);
+	if (r->size_log2 != 0 && (r->size_log2 < LOG_SIZE_MIN || r->size_log2 > LOG_SIZE_MAX))
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_ring, size_log2);
+	if (r->size_log2 != 0 && (r->iova % 64 != 0 || r->iova + (8ull << r->size_log2) - 1 < r->iova))
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_ring, iova);
+	log_set_ring(card, r->size_log2 != 0 ? r->iova : 0, r->size_log2);
+	log_state(false, &answer.log);
+	return OK(sizeof(answer.log));
+}
+
+static struct result sync_first(struct card *card)
+{
+	log_sync();
+	card->mbox_limit = card->now + LOG_SYNC_LIMIT_US;
+	return (struct result){ .later = true };
+}
+
+static struct result log_onoff(struct port *port)
+{
+	const struct vhp_mbox_log_enable *r = &request.log_enable;
+
+	if (r->enable > 1)
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_enable, enable);
+	if (r->reserved != 0)
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_enable, reserved);
+	if (port->card->peer_flr || (r->enable && !port->card->log_ring))
+		return REFUSE(VHP_ST_WRONG_STATE);
+	port_log(port, r->enable);
+	log_enable(port->card);
+	return sync_first(port->card);
+}
+
+static struct result log_take_and_sync(struct port *port)
+{
+	const struct vhp_mbox_log_sync *r = &request.log_sync;
+	struct card *card = port->card;
+
+	if (r->reserved != 0)
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_sync, reserved);
+	if (card->peer_flr || !card->log_ring)
+		return REFUSE(VHP_ST_WRONG_STATE);
+	if (r->tail - card->log_tail > hal_read(LOG_REG(head)) - card->log_tail)
+		return REFUSE_AT(VHP_ST_BAD_ARGUMENT, struct vhp_mbox_log_sync, tail);
+	log_take(card, r->tail);
+	return sync_first(card);
 }
 
 static const struct {
@@ -345,11 +437,19 @@ static const struct {
 	[VHP_OP_PEER_VRING] = { peer_vring, sizeof(request.vring) },
 	[VHP_OP_PORT_START] = { port_start, 0 },
 	[VHP_OP_PORT_STOP] = { stop, sizeof(request.stop) },
-	[VHP_OP_PORT_STATUS] = { status_of, 0 },
+	[VHP_OP_PORT_STATUS] = { port_status, 0 },
 	[VHP_OP_PORT_STATS] = { port_stats, 0 },
 	[VHP_OP_CARD_INFO] = { card_info, 0 },
 	[VHP_OP_VRING_BASES] = { vring_bases, 0 },
+	[VHP_OP_LOG_RING] = { log_ring, sizeof(request.log_ring) },
+	[VHP_OP_LOG_ENABLE] = { log_onoff, sizeof(request.log_enable) },
+	[VHP_OP_LOG_SYNC] = { log_take_and_sync, sizeof(request.log_sync) },
 };
+
+static bool card_wide(uint16_t op)
+{
+	return op == VHP_OP_CARD_INFO || op == VHP_OP_LOG_RING || op == VHP_OP_LOG_SYNC;
+}
 
 static struct result dispatch(struct card *card, const struct vhp_mbox_hdr *hdr)
 {
@@ -357,7 +457,7 @@ static struct result dispatch(struct card *card, const struct vhp_mbox_hdr *hdr)
 		return REFUSE(VHP_ST_UNKNOWN_OP);
 	if (hdr->status != 0 || hdr->detail != 0)
 		return (struct result){ .status = VHP_ST_BAD_ARGUMENT, .detail = DETAIL_HEADER };
-	if (hdr->port >= card->num_ports || (hdr->op == VHP_OP_CARD_INFO && hdr->port != 0))
+	if (hdr->port >= card->num_ports || (card_wide(hdr->op) && hdr->port != 0))
 		return REFUSE(VHP_ST_BAD_PORT);
 	if (hdr->length > PAYLOAD_MAX || hdr->length != ops[hdr->op].length)
 		return REFUSE(VHP_ST_BAD_LENGTH);
@@ -387,6 +487,22 @@ void mbox_poll(struct card *card)
 
 	if (!card->mbox_waiting)
 		return;
+	if (card->mbox_hdr.op == VHP_OP_LOG_ENABLE || card->mbox_hdr.op == VHP_OP_LOG_SYNC) {
+		bool lost = log_syncing();
+
+		if (lost && card->now < card->mbox_limit)
+			return;
+		r = OK(0);
+		if (card->mbox_hdr.op == VHP_OP_LOG_SYNC) {
+			log_state(lost, &answer.log);
+			r = OK(sizeof(answer.log));
+		}
+		if (lost)
+			r.status = VHP_ST_TIMEOUT;
+		card->mbox_waiting = false;
+		send_reply(&card->mbox_hdr, r);
+		return;
+	}
 	if (card->mbox_hdr.op == VHP_OP_PORT_STOP) {
 		if (port->state != VHP_PORT_DOWN)
 			return;

@@ -40,6 +40,7 @@ static void send(struct port *port, enum vhp_port_state state, uint32_t len)
 static void begin(struct port *port)
 {
 	port->renegotiating = false;
+	port->log_told = false;
 	send(port, VHP_PORT_FEATURES, ctrl_encode_features(port, port->out));
 }
 
@@ -81,6 +82,11 @@ static void on_features(struct port *port)
 		card_event(VHP_EVENT_FEATURES, port, 0);
 		return;
 	}
+	/* The memory is there when the driver hears of it. */
+	if ((port->config.flags & VHP_PORT_APERTURE) && !aperture_open(port)) {
+		port_fault(port, VHP_PERR_DMA);
+		return;
+	}
 	send(port, VHP_PORT_MEM, ctrl_encode_mem(port, port->out));
 }
 
@@ -90,11 +96,35 @@ static void on_mem(struct port *port)
 	send(port, VHP_PORT_VIRTQ, ctrl_encode_virtq(port, port->virtq_step, port->out));
 }
 
+static bool hears_logging(const struct port *port)
+{
+	return port->log_told != port->logging && (port->driver_accepted >> VHOST_PCI_PEER_F_LOG_ALL & 1);
+}
+
+static uint32_t encode_logging(struct port *port)
+{
+	port->log_told = port->logging;
+	return ctrl_encode_dirty_logging(port, port->logging, port->out);
+}
+
+/* While connected: nothing waits for it, so it has no time limit. */
+static void tell_logging(struct port *port)
+{
+	if (!hears_logging(port) || port->out_len != 0)
+		return;
+	port->out_len = encode_logging(port);
+	port->kick_rx = true;
+}
+
 static void on_virtq_sent(struct port *port)
 {
 	if (port->virtq_step == VHOST_PCI_PEER_VIRTQ_TX) {
 		port->virtq_step = VHOST_PCI_PEER_VIRTQ_RX;
 		send(port, VHP_PORT_VIRTQ, ctrl_encode_virtq(port, port->virtq_step, port->out));
+		return;
+	}
+	if (hears_logging(port)) {
+		send(port, VHP_PORT_VIRTQ, encode_logging(port));
 		return;
 	}
 	port->forced = false;
@@ -108,6 +138,18 @@ static void on_virtq_sent(struct port *port)
 	port->connected = true;
 	port->connects++;
 	card_event(VHP_EVENT_CONNECTED, port, 0);
+}
+
+static void close_by(struct port *port, uint8_t cause, enum close_phase phase)
+{
+	set_state(port, VHP_PORT_CLOSING);
+	port->closing |= cause;
+	port->phase = (uint8_t)phase;
+	port->out_len = 0;
+	if (phase == CLOSING_DRAIN) {
+		lanes_stop(port);
+		aperture_close(port);
+	}
 }
 
 /* ------------------------------------------------------------------------------------------------ failing */
@@ -125,19 +167,10 @@ void port_fault(struct port *port, enum vhp_port_error error)
 	port->ctrl_errors += error == VHP_PERR_CTRL_RING || error == VHP_PERR_CTRL_MESSAGE ||
 		error == VHP_PERR_CTRL_BUFFER;
 	fn_needs_reset(port);
-	switch (port->state) {
-	case VHP_PORT_CONNECTED:
-	case VHP_PORT_CLOSING:
-		set_state(port, VHP_PORT_CLOSING);
-		port->closing |= CLOSE_FAIL;
-		port->phase = CLOSING_DRAIN;
-		lanes_stop(port);
-		break;
-	case VHP_PORT_DOWN:
-		break;
-	default:
+	if (port->state == VHP_PORT_CONNECTED || port->state == VHP_PORT_CLOSING || port->aperture)
+		close_by(port, CLOSE_FAIL, CLOSING_DRAIN);
+	else if (port->state != VHP_PORT_DOWN)
 		set_state(port, VHP_PORT_FAILED);
-	}
 }
 
 /* The driver did not answer. It may still answer later, so only its reset brings the two in step again. */
@@ -154,15 +187,6 @@ static void on_handshake_timeout(struct port *port)
 
 /* ------------------------------------------------------------------------------------------------ closing */
 
-static void close_by(struct port *port, uint8_t cause, enum close_phase phase)
-{
-	set_state(port, VHP_PORT_CLOSING);
-	port->closing |= cause;
-	port->phase = (uint8_t)phase;
-	if (phase == CLOSING_DRAIN)
-		lanes_stop(port);
-}
-
 /* The driver writes 0: the host closes with the front end; after the time limit the card does it alone. */
 static void on_disconnect_connected(struct port *port)
 {
@@ -176,6 +200,10 @@ static void on_disconnect_connected(struct port *port)
 static void on_disconnect_handshake(struct port *port)
 {
 	port->driver_closed = true;
+	if (port->aperture) {
+		close_by(port, CLOSE_DRIVER, CLOSING_DRAIN);
+		return;
+	}
 	port->out_len = 0;
 	set_state(port, VHP_PORT_WAIT_DRIVER);
 	fn_disconnected(port, true);
@@ -202,14 +230,16 @@ static void on_quiet(struct port *port)
 	port->closing = 0;
 	port->connected = false;
 	lanes_clear_regions(port);
-	fn_disconnected(port, !driver_left && was_connected);
+	if (was_connected)
+		lanes_take_peer_indices(port);
+	fn_disconnected(port, !driver_left && (was_connected || (causes & CLOSE_DRIVER)));
 	if (driver_left) {
 		if (was_connected)
 			card_event(VHP_EVENT_DRIVER_RESET, port, 0);
 		fn_reset(port);
 	}
 	if (causes & CLOSE_FLR)
-		hal_write(SOC_REG(flr_done), 1u << (port->index + 1));
+		card_flr_done(port->card, port->index + 1);
 	if (was_connected) {
 		port->disconnects++;
 		card_event(VHP_EVENT_DISCONNECTED, port, 0);
@@ -224,9 +254,13 @@ static void on_quiet(struct port *port)
 	}
 }
 
-/* Lanes are off in all states but CONNECTED and CLOSING: nothing to wait for. */
+/* Lanes are off in all states but CONNECTED and CLOSING: only an aperture is waited for. */
 static void on_stop_idle(struct port *port)
 {
+	if (port->aperture) {
+		close_by(port, CLOSE_STOP, CLOSING_DRAIN);
+		return;
+	}
 	port->started = false;
 	port->out_len = 0;
 	port->closing = 0;
@@ -240,8 +274,12 @@ static void on_stop_connected(struct port *port)
 
 static void on_left_idle(struct port *port)
 {
+	if (port->aperture) {
+		close_by(port, 0, CLOSING_DRAIN);
+		return;
+	}
 	if (port->closing & CLOSE_FLR)
-		hal_write(SOC_REG(flr_done), 1u << (port->index + 1));
+		card_flr_done(port->card, port->index + 1);
 	port->closing = 0;
 	port->last_error = VHP_PERR_NONE;
 	fn_reset(port);
@@ -297,6 +335,7 @@ static void (*const transitions[VHP_PORT_FAILED + 1][PORT_EVENTS])(struct port *
 		[PORT_EV_STOP] = on_stop_connected,
 		[PORT_EV_DRIVER_LEFT] = on_left_connected,
 		[PORT_EV_DISCONNECT] = on_disconnect_connected,
+		[PORT_EV_SENT] = tell_logging,
 	},
 	[VHP_PORT_CLOSING] = {
 		[PORT_EV_STOP] = on_stop_connected,
@@ -357,6 +396,23 @@ void port_driver_left(struct port *port, uint8_t cause)
 {
 	port->closing |= cause;
 	port_event(port, PORT_EV_DRIVER_LEFT);
+}
+
+/*
+ * virtio asks drivers to enable their queues before DRIVER_OK. One that is late is served from then on; at the latest the next
+ * connection sees it.
+ */
+void port_queue_enabled(struct port *port)
+{
+	if (port->state == VHP_PORT_CONNECTED && !lanes_add(port))
+		port_fault(port, VHP_PERR_LANE);
+}
+
+void port_log(struct port *port, bool on)
+{
+	port->logging = on;
+	if (port->state == VHP_PORT_CONNECTED)
+		tell_logging(port);
 }
 
 static uint64_t packets_moved(struct port *port)
@@ -504,7 +560,12 @@ static void run_closing(struct port *port, unsigned int draining)
 			close_by(port, 0, CLOSING_DRAIN);
 		}
 	} else if (port->phase == CLOSING_DRAIN && draining == 0 && lanes_running(port) == 0) {
-		port_event(port, PORT_EV_QUIET);
+		if (aperture_quiet(port)) {
+			port_event(port, PORT_EV_QUIET);
+		} else if (port->card->now >= port->limit) {
+			port->forced = true;
+			port_event(port, PORT_EV_QUIET);
+		}
 	}
 }
 

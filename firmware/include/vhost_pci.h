@@ -100,6 +100,7 @@ struct __attribute__((packed)) vhost_pci_ctrl_driver_feature_bits {
 
 #define VHOST_PCI_MEM_INFO_NEED_MAP_N 0
 #define VHOST_PCI_MEM_INFO_NEED_MAP_Y 1
+#define VHOST_PCI_APERTURE_BAR 2u
 struct __attribute__((packed)) vhost_pci_ctrl_peer_mem_info {
 	uint8_t need_map;
 	uint64_t peer_mem; /**< need_map Y: number of the aperture BAR; N: 0. The driver's answer: its mapping's address */

@@ -38,9 +38,10 @@ enum vhp_mbox_op {
 	VHP_OP_PORT_STATS = 8,	  /**< nothing -> struct vhp_mbox_port_stats */
 	VHP_OP_CARD_INFO = 9,	  /**< nothing -> struct vhp_mbox_card_info */
 	VHP_OP_VRING_BASES = 10,  /**< nothing -> struct vhp_mbox_vring_bases; final only while stopped */
-	VHP_OP_LOG_RING = 11,	  /**< struct vhp_mbox_log_ring -> nothing; card-wide, while no port logs */
-	VHP_OP_LOG_ENABLE = 12,	  /**< struct vhp_mbox_log_enable -> nothing */
-	VHP_OP_LOG_SYNC = 13,	  /**< struct vhp_mbox_log_sync -> struct vhp_mbox_log_state; card-wide */
+	VHP_OP_LOG_RING =
+		11, /**< struct vhp_mbox_log_ring -> struct vhp_mbox_log_state; card-wide, while no port logs */
+	VHP_OP_LOG_ENABLE = 12, /**< struct vhp_mbox_log_enable -> nothing */
+	VHP_OP_LOG_SYNC = 13,	/**< struct vhp_mbox_log_sync -> struct vhp_mbox_log_state; card-wide */
 };
 
 enum vhp_mbox_status {
@@ -52,6 +53,7 @@ enum vhp_mbox_status {
 	VHP_ST_WRONG_STATE = 5,	 /**< not now: started where stopped is needed, or the reverse */
 	VHP_ST_NOT_MAPPED = 6,	 /**< a ring lies outside the regions; detail as above (PORT_START: vring number) */
 	VHP_ST_TIMEOUT = 7,	 /**< done all the same, by force: see the reply */
+	VHP_ST_NO_SPACE = 8, /**< the regions do not fit the aperture; detail: the number of the first that does not */
 };
 
 /** Header of requests and replies. */
@@ -123,7 +125,11 @@ struct vhp_mbox_vring_bases {
 	uint16_t last_used_idx[VHP_MBOX_MAX_VRINGS];
 };
 
-/** The log ring in host memory: le64 entries, see vhp_log in vhp_regs.rdl and docs/registers.md. */
+/**
+ * The log ring in host memory: le64 entries, see vhp_log in vhp_regs.rdl and docs/registers.md. Entry n stands at n modulo the
+ * ring's size. Entry numbers go on over LOG_RING: the new ring is empty, and its first entry is number `head` of the reply.
+ * An FLR of function 0 takes the ring away and ends logging.
+ */
 struct vhp_mbox_log_ring {
 	uint64_t iova;	    /**< of function 0, a multiple of 64 */
 	uint32_t size_log2; /**< entries, 6..20; 0 takes the ring away */
@@ -131,8 +137,9 @@ struct vhp_mbox_log_ring {
 };
 
 /**
- * Start or stop to log the pages of the peer that the card writes. The driver hears DIRTY_PAGE_LOGGING if it accepted
- * VHOST_PCI_PEER_F_LOG_ALL. Legal in every state of the port; PORT_STOP does not change it.
+ * Start or stop to log the pages of the peer that the card writes; refused without a ring. The driver hears DIRTY_PAGE_LOGGING if
+ * it accepted VHOST_PCI_PEER_F_LOG_ALL. Legal in every state of the port; PORT_STOP does not change it. Every write that was not
+ * logged is visible in host memory before the reply to `enable` 1, every entry before the reply to 0.
  */
 struct vhp_mbox_log_enable {
 	uint32_t enable; /**< 0 or 1 */
@@ -141,10 +148,11 @@ struct vhp_mbox_log_enable {
 
 /**
  * The host sets the bits of entries [tail, head) only after the reply: a page written later than the sync gets an entry of
- * its own. A port in `overflow` lost entries: every page of it counts as written.
+ * its own. A port in `overflow` lost entries: every page of it counts as written. With VHP_ST_TIMEOUT that is every port
+ * that logs.
  */
 struct vhp_mbox_log_sync {
-	uint32_t tail; /**< entries taken so far, free running */
+	uint32_t tail; /**< entries taken so far, free running: from the last one given up to the last head of a reply */
 	uint32_t reserved;
 };
 

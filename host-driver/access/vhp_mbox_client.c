@@ -228,6 +228,7 @@ const char *vhp_mbox_strstatus(int status)
 		[VHP_ST_WRONG_STATE] = "not possible in this state",
 		[VHP_ST_NOT_MAPPED] = "ring outside the memory regions",
 		[VHP_ST_TIMEOUT] = "done by force after the time limit",
+		[VHP_ST_NO_SPACE] = "the memory regions do not fit the aperture",
 	};
 
 	if (status < 0)

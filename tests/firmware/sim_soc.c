@@ -37,6 +37,9 @@ void sim_reset(void)
 	memset(&soc, 0, sizeof(soc));
 	soc.soc[SOC_WORD(caps)] = SIM_PORTS | SIM_PAIRS << 8 | 8u << 16 | 8u << 20;
 	soc.time_step = 1;
+	for (unsigned int p = 0; p < SIM_PORTS; p++)
+		soc.aperture[p][offsetof(vhp_aperture_t, status) / 4] = SIM_APERTURE_LOG2
+			<< VHP_APERTURE__STATUS__SIZE_LOG2_bp;
 	for (unsigned int l = 0; l < SIM_LANES; l++)
 		soc.lane[LANE_OFF(lane[l].status) / 4] = 1u << VHP_LANE__LANE_CTRL__STATUS__REASON_bp;
 	for (unsigned int p = 0; p < SIM_PORTS; p++)
@@ -93,6 +96,13 @@ uint32_t sim_queue(unsigned int qid, size_t offset)
 	return soc.lane[(LANE_OFF(queue[qid]) + offset) / 4];
 }
 
+void sim_log_append(uint32_t entries, uint32_t lost)
+{
+	RULE(soc.log[0] != 0 || entries == 0, "entries without logging");
+	soc.log_put += entries;
+	soc.log_overflow |= lost;
+}
+
 void sim_flr(unsigned int fn)
 {
 	soc.soc[SOC_WORD(flr_pending)] |= 1u << fn;
@@ -142,7 +152,8 @@ static void dma(uint32_t op)
 	uint8_t *buf = (uint8_t *)soc.dma_buf + at;
 
 	soc.dma_ops++;
-	RULE(fn >= 1 && fn <= SIM_PORTS, "DMA for function %u", fn);
+	/* Of the peer the firmware only reads indices. */
+	RULE(fn <= SIM_PORTS && (fn != 0 || (op == 1 && len == 2)), "DMA %u for function %u", op, fn);
 	if (soc.dma_stuck) {
 		soc.soc[SOC_WORD(dma_status)] = VHP_SOC__DMA_STATUS__BUSY_bm;
 		return;
@@ -280,6 +291,78 @@ static void lane_write(uint32_t off, uint32_t v)
 	}
 }
 
+static bool aperture_is_open(unsigned int p)
+{
+	return soc.aperture[p][0] & 1;
+}
+
+static void aperture_write(unsigned int p, uint32_t off, uint32_t v)
+{
+	if (off == offsetof(vhp_aperture_t, ctrl)) {
+		RULE(!(v & 1) || soc.aperture_busy[p] == 0, "aperture %u enabled before it was quiet", p);
+		if (!(v & 1) && aperture_is_open(p))
+			soc.aperture_busy[p] = soc.aperture_polls[p];
+	} else {
+		RULE(off >= offsetof(vhp_aperture_t, window[0]) && off < offsetof(vhp_aperture_t, window[8]),
+		     "write to aperture register %x", off);
+		RULE(!aperture_is_open(p) && soc.aperture_busy[p] == 0,
+		     "window of aperture %u written while it is used", p);
+	}
+	soc.aperture[p][off / 4] = v;
+}
+
+static uint32_t aperture_read(unsigned int p, uint32_t off)
+{
+	uint32_t v = soc.aperture[p][off / 4];
+
+	if (off == offsetof(vhp_aperture_t, status)) {
+		if (soc.aperture_busy[p] != 0 && soc.aperture_busy[p] != ~0u)
+			soc.aperture_busy[p]--;
+		v |= aperture_is_open(p) || soc.aperture_busy[p] != 0;
+	}
+	return v;
+}
+
+static void log_write(uint32_t off, uint32_t v)
+{
+	switch (off) {
+	case offsetof(vhp_log_t, base_lo):
+	case offsetof(vhp_log_t, base_hi):
+	case offsetof(vhp_log_t, size_log2):
+		RULE(soc.log[0] == 0, "log ring changed while a port logs");
+		soc.log[off / 4] = v;
+		return;
+	case offsetof(vhp_log_t, ctrl):
+	case offsetof(vhp_log_t, tail):
+		soc.log[off / 4] = v;
+		return;
+	case offsetof(vhp_log_t, sync):
+		soc.syncs++;
+		soc.syncing = soc.sync_polls;
+		if (soc.syncing == 0)
+			soc.syncing = 1;
+		return;
+	case offsetof(vhp_log_t, overflow):
+		soc.log[off / 4] &= ~v;
+		return;
+	default:
+		RULE(false, "write to log register %x", off);
+	}
+}
+
+static uint32_t log_read(uint32_t off)
+{
+	if (off == offsetof(vhp_log_t, sync) && soc.syncing != 0) {
+		if (soc.syncing != ~0u && --soc.syncing == 0) {
+			soc.log[offsetof(vhp_log_t, head) / 4] = soc.log_put;
+			soc.log[offsetof(vhp_log_t, overflow) / 4] |= soc.log_overflow;
+			soc.log_overflow = 0;
+		}
+		return soc.syncing != 0;
+	}
+	return soc.log[off / 4];
+}
+
 static uint32_t lane_read(uint32_t off)
 {
 	uint32_t v = soc.lane[off / 4];
@@ -311,6 +394,11 @@ uint32_t hal_read(uint32_t addr)
 		return lane_read(addr - HW_LANE);
 	if (addr >= HW_DMA_BUF && addr < HW_DMA_BUF + sizeof(soc.dma_buf))
 		return soc.dma_buf[(addr - HW_DMA_BUF) / 4];
+	if (addr >= HW_APERTURE && addr < HW_APERTURE + SIM_PORTS * HW_APERTURE_STEP &&
+	    (addr - HW_APERTURE) % HW_APERTURE_STEP < sizeof(soc.aperture[0]))
+		return aperture_read((addr - HW_APERTURE) / HW_APERTURE_STEP, (addr - HW_APERTURE) % HW_APERTURE_STEP);
+	if (addr >= HW_LOG && addr < HW_LOG + sizeof(soc.log))
+		return log_read(addr - HW_LOG);
 	RULE(false, "read at %x", addr);
 	return 0;
 }
@@ -329,6 +417,11 @@ void hal_write(uint32_t addr, uint32_t value)
 		lane_write(addr - HW_LANE, value);
 	else if (addr >= HW_DMA_BUF && addr < HW_DMA_BUF + sizeof(soc.dma_buf))
 		soc.dma_buf[(addr - HW_DMA_BUF) / 4] = value;
+	else if (addr >= HW_APERTURE && addr < HW_APERTURE + SIM_PORTS * HW_APERTURE_STEP &&
+		 (addr - HW_APERTURE) % HW_APERTURE_STEP < sizeof(soc.aperture[0]))
+		aperture_write((addr - HW_APERTURE) / HW_APERTURE_STEP, (addr - HW_APERTURE) % HW_APERTURE_STEP, value);
+	else if (addr >= HW_LOG && addr < HW_LOG + sizeof(soc.log))
+		log_write(addr - HW_LOG, value);
 	else
 		RULE(false, "write at %x", addr);
 }

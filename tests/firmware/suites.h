@@ -14,5 +14,6 @@ extern int tests_run, tests_failed;
 void run_sequence_tests(void);
 void run_mailbox_tests(void);
 void run_ring_tests(void);
+void run_peer_memory_tests(void);
 
 #endif

@@ -37,11 +37,12 @@ static void unknown_and_lengths(void **state)
 
 	(void)state;
 	assert_int_equal(host_call(&card, 0, 0, NULL, 0), VHP_ST_UNKNOWN_OP);
-	assert_int_equal(host_call(&card, 11, 0, NULL, 0), VHP_ST_UNKNOWN_OP);
+	assert_int_equal(host_call(&card, VHP_OP_LOG_SYNC + 1, 0, NULL, 0), VHP_ST_UNKNOWN_OP);
 	assert_int_equal(host_call(&card, 0xffff, 0xffff, NULL, 0), VHP_ST_UNKNOWN_OP);
-	for (unsigned int op = 1; op <= VHP_OP_VRING_BASES; op++) {
-		assert_int_equal(host_call(&card, op, op == VHP_OP_CARD_INFO ? 1 : SIM_PORTS, NULL, 0),
-				 VHP_ST_BAD_PORT);
+	for (unsigned int op = 1; op <= VHP_OP_LOG_SYNC; op++) {
+		bool card_wide = op == VHP_OP_CARD_INFO || op == VHP_OP_LOG_RING || op == VHP_OP_LOG_SYNC;
+
+		assert_int_equal(host_call(&card, op, card_wide ? 1 : SIM_PORTS, NULL, 0), VHP_ST_BAD_PORT);
 		assert_int_equal(host_call(&card, op, 0, junk, 3), VHP_ST_BAD_LENGTH);
 		assert_int_equal(host_call(&card, op, 0, junk, 1008), VHP_ST_BAD_LENGTH);
 	}
@@ -76,7 +77,7 @@ static void port_config(void **state)
 	assert_int_equal(sim_fn_get(0, FN_OFF(num_queues)), 4);
 	assert_int_equal(sim_fn_get(0, FN_OFF(mac_lo)), 0x03020102);
 	assert_int_equal(sim_fn_get(0, FN_OFF(device_features_lo)) >> VHOST_PCI_NET_F_MQ & 1, 0);
-	c.flags |= VHP_PORT_APERTURE;
+	c.flags |= VHP_PORT_LOGGING;
 	REFUSED(VHP_OP_PORT_CONFIG, 0, c, struct vhp_mbox_port_config, flags);
 	c = good;
 	c.mtu = 67;
@@ -269,7 +270,7 @@ static void card_info(void **state)
 /* Requests of random bytes, most of them nearly right, against a card with a driver: always one answer. */
 static void noise(void **state)
 {
-	static const uint16_t sizes[] = { 0, 48, 8, 200, 48, 0, 8, 0, 0, 0, 0 };
+	static const uint16_t sizes[] = { 0, 48, 8, 200, 48, 0, 8, 0, 0, 0, 0, 16, 8, 8 };
 	uint32_t payload[64];
 	struct drv d;
 
@@ -278,8 +279,8 @@ static void noise(void **state)
 	drv_start(&d, 0, DRV_ALL);
 	drv_post(&d, 8, 256);
 	for (int i = 0; i < 20000; i++) {
-		unsigned int op = (unsigned int)rand() % 12;
-		uint32_t len = op < 11 && rand() % 8 ? sizes[op] : (uint32_t)rand() % 256;
+		unsigned int op = (unsigned int)rand() % 15;
+		uint32_t len = op < 14 && rand() % 8 ? sizes[op] : (uint32_t)rand() % 256;
 
 		for (unsigned int k = 0; k < 64; k++)
 			payload[k] = rand() % 3 ? (uint32_t)rand() % 5 : (uint32_t)rand() << 1;
