@@ -285,18 +285,56 @@ class Testpmd(Process):
         return "Bye..." in self.output(True)
 
 
-class Guest(Process):
-    """A QEMU guest (TCG) with the images of guest/build and a control port for commands."""
+class Qmp:
+    """QEMU's monitor: commands, and the events that came meanwhile."""
 
-    def __init__(self, rig, name, memory, devices, modules=(), root=False, cmdline="", iommu=False, cpus=1):
+    def __init__(self, path):
+        self.events = []
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.stream = self.socket.makefile("rb")
+        self.socket.settimeout(30)
+        json.loads(self.stream.readline())
+        self("qmp_capabilities")
+
+    def __call__(self, command, **arguments):
+        request = {"execute": command}
+        if arguments:
+            request["arguments"] = {key.replace("_", "-"): value for key, value in arguments.items()}
+        self.socket.sendall(json.dumps(request).encode() + b"\n")
+        while True:
+            try:
+                line = self.stream.readline()
+            except TimeoutError:
+                raise Failure(f"QEMU does not answer {command}") from None
+            if not line:
+                raise Failure(f"QEMU closed its monitor during {command}")
+            answer = json.loads(line)
+            if "event" in answer:
+                self.events.append(answer)
+            elif "error" in answer:
+                raise Failure(f"QEMU refuses {command}: {answer['error']['desc']}")
+            else:
+                return answer["return"]
+
+
+class Guest(Process):
+    """A QEMU guest (TCG) with the images of guest/build, a control port for commands and a monitor. With incoming=True its
+    memory and state come from another one (migrate_to)."""
+
+    def __init__(self, rig, name, memory, devices, modules=(), root=False, cmdline="", iommu=False, cpus=1, incoming=False):
         self.control_name = rig.path(name + ".ctl")
+        self.qmp_name = rig.path(name + ".qmp")
         self.console_name = rig.log(name + ".console")
         self.ids = itertools.count(1)
-        self.socket = None
+        self.socket = self._qmp = None
         machine = "q35,kernel-irqchip=off,memory-backend=m0"
         argv = ["qemu-system-x86_64", "-name", name, "-M", machine, "-cpu", "max", "-accel", "tcg,thread=multi",
                 "-m", f"{memory}M", "-smp", str(cpus), "-object", f"memory-backend-memfd,id=m0,size={memory}M,share=on",
-                "-nodefaults", "-display", "none", "-monitor", "none", "-serial", f"file:{self.console_name}", "-no-reboot"]
+                "-nodefaults", "-display", "none", "-monitor", "none", "-serial", f"file:{self.console_name}", "-qmp",
+                f"unix:{self.qmp_name},server=on,wait=off", "-no-reboot"]
+        if incoming:
+            argv += ["-incoming", "defer"]
         if iommu:
             argv += ["-device", "intel-iommu,caching-mode=on,intremap=on"]
             cmdline += " intel_iommu=on"
@@ -326,8 +364,8 @@ class Guest(Process):
     def _lost(self, what):
         return Failure(f"{self.name}: {what} (exit code {self.process.poll()}):\n{self.tail(5)}{self.console()}")
 
-    def connect(self, timeout=120):
-        """Waits until the guest serves commands."""
+    def attach(self, timeout=120):
+        """Opens the control port, whoever listens there."""
         deadline = time.monotonic() + timeout
         while self.socket is None:
             try:
@@ -339,8 +377,39 @@ class Guest(Process):
                     raise self._lost("no control port") from None
                 time.sleep(0.05)
         self.buffer = b""
+        return self
+
+    def connect(self, timeout=120):
+        """Waits until the guest serves commands."""
+        deadline = time.monotonic() + timeout
+        self.attach(timeout)
         self._read_until(rb"@@ready\r?\n", max(1, deadline - time.monotonic()), "boot")
         return self
+
+    @property
+    def qmp(self):
+        self._qmp = self._qmp or Qmp(self.qmp_name)
+        return self._qmp
+
+    def migrate_to(self, sink, timeout=120, meanwhile=lambda: None, **parameters):
+        """Live migration to a guest made with incoming=True, which is to be commanded from then on; returns what QEMU says
+        about it. No command may be under way."""
+        uri = "unix:" + self.rig.path("migration.sock")
+        sink.attach()
+        sink.ids = self.ids
+        sink.qmp("migrate-incoming", uri=uri)
+        if parameters:
+            self.qmp("migrate-set-parameters", **parameters)
+        self.qmp("migrate", uri=uri)
+        deadline = time.monotonic() + timeout
+        while True:
+            state = self.qmp("query-migrate")
+            if state["status"] == "completed":
+                return state
+            if state["status"] in ("failed", "cancelled") or not sink.alive() or time.monotonic() > deadline:
+                raise Failure(f"migration: {state['status']}: {state.get('error-desc', '')}\n{self.tail(5)}{sink.tail(5)}")
+            meanwhile()
+            time.sleep(0.1)
 
     def _read_until(self, pattern, timeout, what):
         deadline = time.monotonic() + timeout
@@ -419,12 +488,14 @@ bind_vfio() {
 """
 
 
-def guest_a(rig, name="vm-a", vhost="vhost.sock", mac="52:54:00:00:00:0a", reconnect=False):
+def guest_a(rig, name="vm-a", vhost="vhost.sock", mac="52:54:00:00:00:0a", reconnect=False, pairs=1, incoming=False,
+            cmdline=""):
     """An unmodified guest: stock kernel, its virtio_net, behind vhost-user."""
     chardev = f"socket,id=vh,path={rig.path(vhost)}" + (",reconnect-ms=500" if reconnect else "")
-    return Guest(rig, name, 256, [["-chardev", chardev, "-netdev", "vhost-user,id=net,chardev=vh"],
-                                  f"virtio-net-pci,netdev=net,page-per-vq=on,romfile=,mac={mac},addr=0x3"],
-                 modules=("virtio_net",))
+    queues, mq = (f",queues={pairs}", f",mq=on,vectors={2 * pairs + 2}") if pairs > 1 else ("", "")
+    return Guest(rig, name, 256, [["-chardev", chardev, "-netdev", "vhost-user,id=net,chardev=vh" + queues],
+                                  f"virtio-net-pci,netdev=net,page-per-vq=on,romfile=,mac={mac},addr=0x3{mq}"],
+                 modules=("virtio_net",), incoming=incoming, cpus=pairs, cmdline=cmdline)
 
 
 def vfio_user_device(rig, sock, addr):
@@ -438,21 +509,20 @@ def guest_b(rig, name="vm-b", devices=None, memory=1024, cpus=1):
                  cpus=cpus)
 
 
-class GuestTestpmd:
-    """Stock testpmd inside a guest, with its standard input on a FIFO and its output in a file there."""
+class GuestProcess:
+    """A program in the guest that takes commands: its standard input is a FIFO, its output a file there."""
 
-    def __init__(self, guest, eal, app, name="testpmd", memory=128, cpu=0):
+    def __init__(self, guest, name, command):
         self.guest = guest
         self.name = name
         self.out = f"/tmp/{name}.out"
         guest.must(f"mkfifo /tmp/{name}.in; (sleep 100000 >/tmp/{name}.in & echo $! >/tmp/{name}.hold)\n"
-                   f"dpdk-testpmd --lcores=0@{cpu},1@{cpu} --no-telemetry --file-prefix={name} -m {memory} {eal} -- -i "
-                   f"--no-flush-rx --total-num-mbufs=2048 {app} </tmp/{name}.in >{self.out} 2>&1 & echo $! >/tmp/{name}.pid")
+                   f"{command} </tmp/{name}.in >{self.out} 2>&1 & echo $! >/tmp/{name}.pid")
 
     def wait_for(self, pattern, timeout=90):
         if not self.guest.wait_until(f"grep -qE '{pattern}' {self.out} || ! kill -0 $(cat /tmp/{self.name}.pid)", timeout) or \
                 self.guest.run(f"grep -qE '{pattern}' {self.out}")[0] != 0:
-            raise Failure(f"{self.guest.name}: testpmd shows no '{pattern}':\n" + self.output())
+            raise Failure(f"{self.guest.name}: {self.name} shows no '{pattern}':\n" + self.output())
         return self
 
     def output(self):
@@ -464,11 +534,23 @@ class GuestTestpmd:
     def send(self, text):
         self.guest.must(f"echo '{text}' >/tmp/{self.name}.in")
 
-    def quit(self, timeout=60):
-        self.send("quit")
+    def end(self, command, timeout=60):
+        """Sends the command that ends it and waits; returns all its output."""
+        self.send(command)
         self.guest.wait_until(f"! kill -0 $(cat /tmp/{self.name}.pid) 2>/dev/null", timeout)
         self.guest.run(f"kill $(cat /tmp/{self.name}.hold)")
         return self.output()
+
+
+class GuestTestpmd(GuestProcess):
+    """Stock testpmd inside a guest."""
+
+    def __init__(self, guest, eal, app, name="testpmd", memory=128, cpu=0):
+        super().__init__(guest, name, f"dpdk-testpmd --lcores=0@{cpu},1@{cpu} --no-telemetry --file-prefix={name} -m {memory} {eal} "
+                         f"-- -i --no-flush-rx --total-num-mbufs=2048 {app}")
+
+    def quit(self, timeout=60):
+        return self.end("quit", timeout)
 
 
 def needs(*programs):

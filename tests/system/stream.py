@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two ends of a checked stream (stream.h): every frame has to arrive once, in order and byte-identical."""
+
+import os
+import re
+import time
+
+from rig import BUILD, LIB, Failure, GuestProcess, Process
+
+
+def counters(text, what):
+    """The last line of counters that begins with `what`."""
+    lines = re.findall(rf"^{what} (sent .*)$", text, re.M)
+    if not lines:
+        raise Failure(f"no '{what}' line in the stream's output:\n{text[-1000:]}")
+    words = lines[-1].split()
+    return {key: int(value) for key, value in zip(words[::2], words[1::2])}
+
+
+class StreamA(GuestProcess):
+    """VM A's end, a program in the guest."""
+
+    def __init__(self, guest, rate=0, mtu=1500, memory_mib=1):
+        self.memory_mib = memory_mib
+        guest.must(f"ip link set eth0 mtu {mtu} up")
+        super().__init__(guest, "stream", f"stream eth0 {rate} {mtu + 14} {memory_mib}")
+        self.wait_for("ready")
+
+    def ask(self, command="status"):
+        before = len(re.findall(f"^{command} sent", self.output(), re.M))
+        self.send(command)
+        self.guest.wait_until(f"[ $(grep -c '^{command} sent' {self.out}) -gt {before} ]", 30, 0.05)
+        return counters(self.output(), command)
+
+
+class StreamB(Process):
+    """B's end, a DPDK program on the host."""
+
+    def __init__(self, rig, eal, rate=0, mtu=1500, name="stream-b", cpu=0):
+        super().__init__(rig, name, [os.path.join(BUILD, "tests", "stream_pmd"), f"--lcores=0@{cpu % os.cpu_count()}", "--no-pci", "--no-telemetry",
+                                           f"--file-prefix={os.path.basename(rig.dir)}-{name}", "--no-huge", "-m", "128", *eal, "--",
+                                           str(rate), str(mtu + 14)], env={"LD_LIBRARY_PATH": LIB})
+        self.wait_for("^ready")
+
+    def ask(self, command="status"):
+        self.forget()
+        self.send(command)
+        self.wait_for(f"^{command} sent .*\n")
+        return counters(self.output(), command)
+
+
+def wait_received(end, more, timeout=60):
+    """Waits until an end has received that many frames more."""
+    first, deadline = end.ask()["received"], time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        time.sleep(0.3)
+        if end.ask()["received"] >= first + more:
+            return True
+    return False
+
+
+def finish(rig, a, b):
+    """Both stop sending, what is on its way arrives, both say what they got."""
+    deadline = time.monotonic() + 60
+    for end in (a, b):
+        end.ask("stop")
+    while time.monotonic() < deadline:
+        at_a, at_b = a.ask(), b.ask()
+        if at_a["received"] >= at_b["sent"] and at_b["received"] >= at_a["sent"]:
+            break
+        time.sleep(0.3)
+    text = a.end("end", 90)
+    b.send("end")
+    b.wait(60)
+    at_a, at_b = counters(text, "end"), counters(b.output(True), "end")
+    for name, sink, source in (("A to B", at_b, at_a), ("B to A", at_a, at_b)):
+        wrong = ", ".join(f"{sink[key]} {key}" for key in ("corrupt", "lost", "again", "dropped") if sink[key])
+        missing = source["sent"] - sink["received"]
+        rig.check(not wrong and missing == 0, f"{name}: {source['sent']} frames sent, each arrived once, in order, byte-identical"
+                  + (f": {wrong or 'none wrong'}, {missing} missing" if wrong or missing else ""))
+    memory = re.search(r"^memory: (\d+) of (\d+) pages wrong", text, re.M)
+    rig.check(memory and memory.group(1) == "0" and int(memory.group(2)) == a.memory_mib << 8,
+              f"VM A's memory: {memory.group(0) if memory else 'nothing said'}")
+    rig.check("Bye..." in b.output(True), "B's end exits cleanly")
