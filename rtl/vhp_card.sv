@@ -3,7 +3,8 @@
 // The card: everything between the PCIe hard block's user side and nothing else.
 //
 // Purpose     Top of the design; simulated by vhp-sim and instantiated unchanged by rtl/boards/. It only connects its
-//             three blocks: vhp_pcie (edge, DMA, MSI-X), vhp_control (functions, SoC, doorbells), vhp_lanes (packets).
+//             four blocks: vhp_pcie (edge, DMA, MSI-X), vhp_control (functions, SoC, doorbells), vhp_lanes (packets),
+//             vhp_peer_mem (dirty page log).
 // Ports       The user side of the AMD UltraScale+ PCIe hard block with the vendor's names (PG213): 512 bit, straddle
 //             off on all four streams, client tags, external MSI-X. Handshake and latency are PG213's.
 //             card_idle_o is 1 while nothing is pending anywhere and the firmware sleeps in WFI: with no input
@@ -120,13 +121,16 @@ module vhp_card #(
   logic             lane_rb_req_valid, lane_rb_req_ready, lane_rb_rsp_valid;
   vhp_pkg::rb_req_t lane_rb_req;
   vhp_pkg::rb_rsp_t lane_rb_rsp;
+  logic             peer_rb_req_valid, peer_rb_req_ready, peer_rb_rsp_valid;
+  vhp_pkg::rb_req_t peer_rb_req;
+  vhp_pkg::rb_rsp_t peer_rb_rsp;
   logic             kick_valid;
   vhp_pkg::qid_t    kick_qid;
   logic             lane_irq;
   logic [vhp_pkg::NumPorts-1:0] isr_set;
 
-  logic pcie_idle, control_idle, lanes_idle;
-  assign card_idle_o = pcie_idle && control_idle && lanes_idle;
+  logic pcie_idle, control_idle, lanes_idle, peer_idle;
+  assign card_idle_o = pcie_idle && control_idle && lanes_idle && peer_idle;
 
   // Simulation lets the two large blocks rest (vhp_clk_gate); on a card both are user_clk.
   logic        pcie_clk, lanes_clk;
@@ -280,6 +284,11 @@ module vhp_card #(
     .lane_rb_req_o    (lane_rb_req),
     .lane_rb_rsp_valid_i(lane_rb_rsp_valid),
     .lane_rb_rsp_i    (lane_rb_rsp),
+    .peer_rb_req_valid_o(peer_rb_req_valid),
+    .peer_rb_req_ready_i(peer_rb_req_ready),
+    .peer_rb_req_o    (peer_rb_req),
+    .peer_rb_rsp_valid_i(peer_rb_rsp_valid),
+    .peer_rb_rsp_i    (peer_rb_rsp),
     .kick_valid_o     (kick_valid),
     .kick_qid_o       (kick_qid),
     .lane_irq_i       (lane_irq),
@@ -318,6 +327,28 @@ module vhp_card #(
     .isr_set_o        (isr_set),
     .irq_o            (lane_irq),
     .idle_o           (lanes_idle)
+  );
+
+  vhp_peer_mem u_peer_mem (
+    .clk_i            (user_clk),
+    .rst_i            (user_reset),
+    .rb_req_valid_i   (peer_rb_req_valid),
+    .rb_req_ready_o   (peer_rb_req_ready),
+    .rb_req_i         (peer_rb_req),
+    .rb_rsp_valid_o   (peer_rb_rsp_valid),
+    .rb_rsp_o         (peer_rb_rsp),
+    .lane_taken_i     (wr_req_valid[vhp_pkg::WrLane] && wr_req_ready[vhp_pkg::WrLane]),
+    .lane_wr_i        (wr_req[vhp_pkg::WrLane]),
+    .lane_cmpl_i      (wr_cmpl_valid[vhp_pkg::WrLane]),
+    .ntf_taken_i      (wr_req_valid[vhp_pkg::WrNotify] && wr_req_ready[vhp_pkg::WrNotify]),
+    .ntf_wr_i         (wr_req[vhp_pkg::WrNotify]),
+    .ntf_cmpl_i       (wr_cmpl_valid[vhp_pkg::WrNotify]),
+    .log_wr_valid_o   (wr_req_valid[vhp_pkg::WrLog]),
+    .log_wr_ready_i   (wr_req_ready[vhp_pkg::WrLog]),
+    .log_wr_o         (wr_req[vhp_pkg::WrLog]),
+    .log_cmpl_valid_i (wr_cmpl_valid[vhp_pkg::WrLog]),
+    .log_cmpl_i       (wr_cmpl[vhp_pkg::WrLog]),
+    .idle_o           (peer_idle)
   );
 
 endmodule

@@ -131,10 +131,11 @@ package vhp_pkg;
   // ---------------------------------------------------------------- DMA: writes to host memory
   // Commands of one client leave in order, as posted writes of one TLP stream; that is what puts data before
   // used index and used index before MSI-X.
-  localparam int unsigned NumWrClients = 3;
+  localparam int unsigned NumWrClients = 4;
   localparam int unsigned WrLane   = 0;
   localparam int unsigned WrSoc    = 1;
-  localparam int unsigned WrNotify = 2;
+  localparam int unsigned WrNotify = 2;   // interrupts that are not a lane's, and aperture writes
+  localparam int unsigned WrLog    = 3;   // entries of the dirty page log
 
   typedef enum logic [1:0] {
     WrPacket = 2'd0,   // len bytes of the packet buffer from ram_addr

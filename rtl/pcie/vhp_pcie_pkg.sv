@@ -234,8 +234,8 @@ package vhp_pcie_pkg;
   // ---------------------------------------------------------------- writes under way
   // Write clients inside the block: the ports, and the MSI-X vectors that become sendable.
   localparam int unsigned NumWrSources = vhp_pkg::NumWrClients + 1;
-  typedef logic [1:0] wr_source_t;
-  localparam wr_source_t WrFire = 2'(vhp_pkg::NumWrClients);
+  typedef logic [2:0] wr_source_t;
+  localparam wr_source_t WrFire = 3'(vhp_pkg::NumWrClients);
 
   // One write TLP, but for its data.
   typedef struct packed {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Writes to host memory: command streams of three clients, and MSI-X messages, to posted TLPs in order (vhp_wr_split),
+// Writes to host memory: command streams of four clients, and MSI-X messages, to posted TLPs in order (vhp_wr_split),
 // their data from the packet buffer (vhp_wr_data), and the end of each command (vhp_wr_retire).
 //
 // Handshake   req: valid/ready per client. cmpl: one pulse per command, in order per client. A completion with status

@@ -75,7 +75,7 @@ module vhp_wr_retire (
 
   always_ff @(posedge clk_i) begin
     for (int unsigned c = 0; c < vhp_pkg::NumWrClients; c++) begin
-      cmpl_valid_o[c]  <= !rst_i && pop && head.last && head.source == 2'(c);
+      cmpl_valid_o[c]  <= !rst_i && pop && head.last && head.source == vhp_pcie_pkg::wr_source_t'(c);
       cmpl_o[c].status <= head.status;
     end
   end

@@ -61,10 +61,6 @@ module vhp_wr_split (
   localparam int unsigned NumC  = vhp_pkg::NumWrClients;
   localparam int unsigned NumS  = vhp_pcie_pkg::NumWrSources;
 
-  initial begin
-    if (NumC != 3) $fatal(1, "vhp_wr_split: %0d clients, 3 expected (%m)", NumC);
-  end
-
   // ---------------------------------------------------------------- client FIFOs, round robin
   logic [NumS-1:0] f_valid, f_ready;
   vhp_pkg::dma_wr_req_t [NumS-1:0] f_req;
@@ -85,11 +81,9 @@ module vhp_wr_split (
     f_req[vhp_pcie_pkg::WrFire].imm[10:0] = fire_vector_i;
   end
 
-  logic [1:0] last_q, pick;
-  always_comb begin
-    pick = last_q;
-    for (int i = 4; i >= 1; i--) if (f_valid[2'(last_q + 2'(i))]) pick = 2'(last_q + 2'(i));
-  end
+  vhp_pcie_pkg::wr_source_t last_q, pick;
+  logic                     any;
+  vhp_rr_pick #(.N(NumS)) u_pick (.req_i(f_valid), .last_i(last_q), .valid_o(any), .idx_o(pick));
 
   // ---------------------------------------------------------------- the command
   typedef enum logic [2:0] { StIdle, StLookup, StWait, StCalc, StEmit, StVoid } state_e;
@@ -146,7 +140,7 @@ module vhp_wr_split (
   wire drop      = state_q == StEmit && (!ok_q || bad_q) && place_ready_i;
   wire void_done = state_q == StVoid && place_ready_i;
   wire ends      = drop || void_done || (emit && chunk_last_q);
-  wire load      = (state_q == StIdle || ends) && |f_valid;
+  wire load      = (state_q == StIdle || ends) && any;
 
   always_comb begin
     f_ready       = '0;

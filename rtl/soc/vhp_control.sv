@@ -3,7 +3,7 @@
 // The control block: register targets of every BAR, the vhost-pci-net functions, doorbells, mailbox and SoC.
 //
 // Purpose     Connects host accesses and firmware accesses to the same functions; holds no state of its own.
-// Handshake   Register bus towards vhp_pcie (rb_*) and vhp_lanes (lane_rb_*); DMA ports as vhp_pkg has them; kicks are
+// Handshake   Register bus towards vhp_pcie (rb_*), vhp_lanes (lane_rb_*) and vhp_peer_mem (peer_rb_*); DMA ports as vhp_pkg has them; kicks are
 //             pulses that are always taken; idle_o is 1 while the core sleeps and nothing is under way.
 // Latency     Host access 6 to 12 cycles (86 for one that resets a function); doorbell to kick 4.
 // Parameters  FirmwareHex  $readmemh image of the firmware's RAM, "" = none; simulation: +firmware=FILE
@@ -47,6 +47,11 @@ module vhp_control #(
   output vhp_pkg::rb_req_t lane_rb_req_o,
   input  logic             lane_rb_rsp_valid_i,
   input  vhp_pkg::rb_rsp_t lane_rb_rsp_i,
+  output logic             peer_rb_req_valid_o,         // aperture and dirty log, the same
+  input  logic             peer_rb_req_ready_i,
+  output vhp_pkg::rb_req_t peer_rb_req_o,
+  input  logic             peer_rb_rsp_valid_i,
+  input  vhp_pkg::rb_rsp_t peer_rb_rsp_i,
   output logic             kick_valid_o,
   output vhp_pkg::qid_t    kick_qid_o,
   input  logic             lane_irq_i,                  // level: vhp_lane.event & event_enable
@@ -101,8 +106,8 @@ module vhp_control #(
     .idle_o       (host_idle)
   );
 
-  // ---------------------------------------------------------------- the firmware's: mailbox, lanes, functions
-  localparam int unsigned FwTargets = 2 + Ports;
+  // ---------------------------------------------------------------- the firmware's: mailbox, lanes, peer memory, functions
+  localparam int unsigned FwTargets = 3 + Ports;
   localparam int unsigned FwSelW    = $clog2(FwTargets + 1);
   logic                             fw_req_valid, fw_req_ready, fw_rsp_valid;
   vhp_pkg::rb_req_t                 fw_req, fw_t_req, fw_local;
@@ -118,10 +123,11 @@ module vhp_control #(
     unique case (fw_t_req.addr[23:16])
       8'h01: fw_sel = FwSelW'(0);
       8'h02: begin
-        if (32'(fw_t_req.addr[15:12]) < Ports) fw_sel = FwSelW'(2) + FwSelW'(fw_t_req.addr[15:12]);
+        if (32'(fw_t_req.addr[15:12]) < Ports) fw_sel = FwSelW'(3) + FwSelW'(fw_t_req.addr[15:12]);
         fw_local.addr = fw_t_req.addr & 24'h00_0fff;
       end
       8'h04: fw_sel = FwSelW'(1);
+      8'h06: fw_sel = FwSelW'(2);
       default: ;
     endcase
   end
@@ -147,6 +153,12 @@ module vhp_control #(
   assign fw_t_ready[1]       = lane_rb_req_ready_i;
   assign fw_t_rsp_valid[1]   = lane_rb_rsp_valid_i;
   assign fw_t_rsp[1]         = lane_rb_rsp_i;
+
+  assign peer_rb_req_valid_o = fw_t_valid[2];
+  assign peer_rb_req_o       = fw_local;
+  assign fw_t_ready[2]       = peer_rb_req_ready_i;
+  assign fw_t_rsp_valid[2]   = peer_rb_rsp_valid_i;
+  assign fw_t_rsp[2]         = peer_rb_rsp_i;
 
   // ---------------------------------------------------------------- management, mailbox, events
   logic        mbox_busy, mbox_done, event_push, event_irq, mgmt_idle;
@@ -193,11 +205,11 @@ module vhp_control #(
       .host_req_i      (host_req),
       .host_rsp_valid_o(host_rsp_valid[2 + p]),
       .host_rsp_o      (host_rsp[2 + p]),
-      .fw_req_valid_i  (fw_t_valid[2 + p]),
-      .fw_req_ready_o  (fw_t_ready[2 + p]),
+      .fw_req_valid_i  (fw_t_valid[3 + p]),
+      .fw_req_ready_o  (fw_t_ready[3 + p]),
       .fw_req_i        (fw_local),
-      .fw_rsp_valid_o  (fw_t_rsp_valid[2 + p]),
-      .fw_rsp_o        (fw_t_rsp[2 + p]),
+      .fw_rsp_valid_o  (fw_t_rsp_valid[3 + p]),
+      .fw_rsp_o        (fw_t_rsp[3 + p]),
       .kick_ctrl_rx_i  (kick_ctrl_rx[p]),
       .kick_ctrl_tx_i  (kick_ctrl_tx[p]),
       .doorbell_i      (doorbell[p]),

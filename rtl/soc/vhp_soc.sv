@@ -3,7 +3,7 @@
 // The firmware's computer: RV32IM core, 64 KiB of RAM, its own registers, DMA port.
 //
 // Purpose     Runs the control plane. Memory map, interrupts and sleep: README.md beside this file.
-// Handshake   fw_*: register bus master for what is outside (0x4001_0000 .. 0x4004_ffff), byte offset from 0x4000_0000 in
+// Handshake   fw_*: register bus master for what is outside (0x4001_0000 .. 0x4006_ffff), byte offset from 0x4000_0000 in
 //             addr. Pulses out: mbox_done_o, event_push_o, fn_flr_done_o. An access that nothing answers reads 0 and
 //             is kept in bus_error; the core is never left without an answer.
 // Latency     RAM 2 cycles, everything else 4 and more.

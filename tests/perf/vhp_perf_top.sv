@@ -200,9 +200,8 @@ module vhp_perf_top #(
 
   assign rd_valid[3] = 1'b0;
   assign rd[3]       = '0;
-  assign wr_valid[2:1] = '0;
-  assign wr[1]       = '0;
-  assign wr[2]       = '0;
+  assign wr_valid[3:1] = '0;
+  assign wr[3:1]     = '0;
   assign card_idle_o = pcie_idle && lanes_idle && !kick_q;
 
   // ---------------------------------------------------------------- counters: where the lanes wait

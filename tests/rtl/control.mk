@@ -18,7 +18,9 @@ CTL_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(REGBLOCK_PKG) $(RTL_DIR)
 
 $(B)/tests/tb_virtio_fn: $(CTL_FN_SRCS) $(CTL_DIR)/tb_virtio_fn.sv
 $(B)/tests/tb_control: $(CTL_SRCS) $(CTL_DIR)/tb_control.sv
-$(B)/tests/tb_virtio_fn $(B)/tests/tb_control:
+CTL_LOG_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(RTL_DIR)/lib/vhp_stream_fifo.sv $(RTL_DIR)/aperture/vhp_dirty_log.sv
+$(B)/tests/tb_dirty_log: $(CTL_LOG_SRCS) $(CTL_DIR)/tb_dirty_log.sv
+$(B)/tests/tb_virtio_fn $(B)/tests/tb_control $(B)/tests/tb_dirty_log:
 	@mkdir -p $(@D)
 	@nice $(CTL_VERILATE) --Mdir $(B)/obj-$(@F) --top-module $(@F) -o $(abspath $@) $(RTL_DIR)/lint.vlt $^
 
@@ -31,8 +33,10 @@ $(CTL_OBJ)/proxy.hex: $(CTL_DIR)/proxy.c $(CTL_DIR)/proxy.ld $(REGS_H) firmware/
 	@$(CTL_CROSS)objcopy -O binary $(@:.hex=.elf) $(@:.hex=.bin)
 	@$(VENV)/python3 firmware/bin2hex.py $(@:.hex=.bin) $@
 
-TESTS += rtl-control-fn rtl-control-soc
+TESTS += rtl-control-fn rtl-control-soc rtl-control-log
 TEST_DEPS_rtl-control-fn  := $(B)/tests/tb_virtio_fn
 TEST_CMD_rtl-control-fn   := $(B)/tests/tb_virtio_fn +seed=$(or $(SEED),1)
 TEST_DEPS_rtl-control-soc := $(B)/tests/tb_control $(CTL_OBJ)/proxy.hex
+TEST_DEPS_rtl-control-log := $(B)/tests/tb_dirty_log
+TEST_CMD_rtl-control-log  := $(B)/tests/tb_dirty_log +seed=$(or $(SEED),1)
 TEST_CMD_rtl-control-soc  := $(B)/tests/tb_control +seed=$(or $(SEED),1) +firmware=$(CTL_OBJ)/proxy.hex

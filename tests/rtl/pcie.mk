@@ -3,7 +3,7 @@
 # Benches of rtl/pcie: one executable, one test per part.
 
 PCIE_BENCH_SRCS := rtl/lib/vhp_pkg.sv rtl/virtio/vhp_virtio_caps_pkg.sv rtl/pcie/vhp_pcie_pkg.sv \
-	rtl/lib/vhp_stream_fifo.sv rtl/lib/vhp_stream_reg.sv \
+	rtl/lib/vhp_stream_fifo.sv rtl/lib/vhp_stream_reg.sv rtl/lib/vhp_rr_pick.sv \
 	$(filter-out rtl/pcie/vhp_pcie_pkg.sv,$(sort $(wildcard rtl/pcie/*.sv)))
 VERILATE_SRCS_pcie-bench := $(PCIE_BENCH_SRCS)
 VERILATE_CFLAGS_pcie-bench := -Itests/rtl/pcie

@@ -23,6 +23,9 @@ module tb_control;
   logic             lane_valid, lane_ready = 0, lane_rsp_valid = 0;
   vhp_pkg::rb_req_t lane_req;
   vhp_pkg::rb_rsp_t lane_rsp = '0;
+  logic             peer_valid, peer_rsp_valid = 0;
+  vhp_pkg::rb_req_t peer_req;
+  vhp_pkg::rb_rsp_t peer_rsp = '0;
   logic             kick_valid;
   vhp_pkg::qid_t    kick_qid;
   logic             lane_irq = 0;
@@ -42,6 +45,8 @@ module tb_control;
     .ntf_wr_valid_o(ntf_valid), .ntf_wr_ready_i(ntf_ready), .ntf_wr_o(ntf),
     .lane_rb_req_valid_o(lane_valid), .lane_rb_req_ready_i(lane_ready), .lane_rb_req_o(lane_req),
     .lane_rb_rsp_valid_i(lane_rsp_valid), .lane_rb_rsp_i(lane_rsp),
+    .peer_rb_req_valid_o(peer_valid), .peer_rb_req_ready_i(1'b1), .peer_rb_req_o(peer_req),
+    .peer_rb_rsp_valid_i(peer_rsp_valid), .peer_rb_rsp_i(peer_rsp),
     .kick_valid_o(kick_valid), .kick_qid_o(kick_qid), .lane_irq_i(lane_irq), .isr_set_i(isr_set),
     .fn_flr_pending_i(flr_pending), .fn_flr_done_o(flr_done), .fn_msix_enable_i(msix_enable),
     .config_enable_o(config_enable), .dma_stats_i(stats), .idle_o(idle)

@@ -16,7 +16,7 @@
 #include "vhp_model.h"
 
 #define RD_CLIENTS 4
-#define WR_CLIENTS 3
+#define WR_CLIENTS 4
 #define RD_PACKET 2
 #define RAM_BYTES 131072u
 #define NUM_FN 3

@@ -266,7 +266,7 @@ module pcie_bench #(
         if (wr_valid_q[c] && wr_ready[c]) bench_wr_taken(c);
         if (!wr_valid_q[c] || wr_ready[c]) begin
           wr_valid_q[c] <= bench_wr_req(c, wr_kind, wr_func, wr_addr, wr_len, wr_ram, wr_patch, wr_imm);
-          wr_req_q[c]   <= {wr_kind[1:0], wr_func, wr_addr, wr_len[16:0], wr_ram[16:0], wr_patch[20:0], wr_imm};
+          wr_req_q[c]   <= {wr_kind[1:0], wr_func, 2'd0, wr_addr, wr_len[16:0], wr_ram[16:0], wr_patch[20:0], wr_imm};
         end
         if (wr_cmpl_valid[c]) bench_wr_cmpl(c, 32'(wr_cmpl[c].status));
       end
