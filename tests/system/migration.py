@@ -22,7 +22,7 @@ import threading
 
 import figures
 from rig import Rig, Sim, guest_a, needs, vdpad
-from stream import StreamA, StreamB, finish, wait_received
+from stream import StreamA, StreamHost, finish, wait_received
 
 MTU = 9000
 MEMORY_MIB = 48
@@ -103,7 +103,7 @@ def main():
             sim = Sim(rig, "--ports", "1")
             vdpad(rig, iface=back_end)
             eal = ["-d", "librte_net_vhost_pci.so", f"--vdev=net_vhost_pci0,socket={rig.path('fn1.sock')}"]
-        b = StreamB(rig, eal, RATE_B, MTU)
+        b = StreamHost(rig, "stream-b", "b", eal, RATE_B, MTU)
         if args.lost_log:
             proxy = Proxy(rig.path("vhost.sock"), rig.path(back_end))
         source = guest_a(rig, **GUEST).connect()

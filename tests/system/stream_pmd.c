@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The other end of a checked stream (stream.h), on the first DPDK port: stream_pmd EAL-ARGUMENTS -- RATE MAX. Sends only while the
-// link is up. Public DPDK interface only.
+// The other end of a checked stream (stream.h), on the first DPDK port: stream_pmd EAL-ARGUMENTS -- a|b RATE MAX. Sends only
+// while the link is up. Public DPDK interface only.
 
 #include <rte_cycles.h>
 #include <rte_eal.h>
@@ -74,8 +74,9 @@ int main(int argc, char **argv)
 	struct stream s;
 	int args = rte_eal_init(argc, argv);
 
-	if (args < 0 || argc - args != 3 || !stream_init(&s, 'b', argv[args + 1], argv[args + 2])) {
-		fprintf(stderr, "usage: %s EAL-ARGUMENTS -- RATE MAX\n", argv[0]);
+	if (args < 0 || argc - args != 4 ||
+	    !stream_init(&s, (uint8_t)argv[args + 1][0], argv[args + 2], argv[args + 3])) {
+		fprintf(stderr, "usage: %s EAL-ARGUMENTS -- a|b RATE MAX\n", argv[0]);
 		return 2;
 	}
 	conf.rxmode.mtu = (uint32_t)RTE_MAX(s.max - RTE_ETHER_HDR_LEN, (size_t)RTE_ETHER_MTU);

@@ -34,5 +34,6 @@ $(eval $(call sys_test,sys-demo,$(DEMO_DEPS),demo.py --test))
 $(eval $(call sys_test,sys-virtio-user,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET),virtio_user.py))
 $(eval $(call sys_test,sys-vfio-fn0,$(SYS_SIM) $(GUEST_STAMP),vfio_fn0.py))
 $(eval $(call sys_test,sys-bad-input,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP),bad_input.py))
+$(eval $(call sys_test,sys-ports,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(STREAM_PMD),ports.py))
 # One guest, and a card that mostly sleeps.
 TEST_WEIGHT_sys-enumerate := 1
