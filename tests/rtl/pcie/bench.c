@@ -405,8 +405,7 @@ void run_quiet(uint64_t max)
 	if (vhp_model_run_until(b->m, quiet, b, max))
 		fail("not quiet after %llu cycles: %u reads open, writes open %u %u %u %u, model idle %d",
 		     (unsigned long long)max, b->rd_open, b->wr_open_count[0], b->wr_open_count[1], b->wr_open_count[2],
-		     b->wr_open_count[3],
-		     vhp_model_idle(b->m));
+		     b->wr_open_count[3], vhp_model_idle(b->m));
 }
 
 /* ---------------------------------------------------------------------------------------------- register target */
