@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need no tools.
-LIGHT_GOALS := help clean distclean toolchain
+LIGHT_GOALS := help clean distclean toolchain bitstream
 
 ifeq ($(filter-out $(LIGHT_GOALS),$(GOALS)),)
   PLACE := light
@@ -57,7 +57,8 @@ ALL   :=
 TESTS :=
 
 ifneq ($(PLACE),light)
--include rtl/rtl.mk sim/sim.mk firmware/firmware.mk host-driver/host-driver.mk $(sort $(wildcard tests/*/*.mk))
+-include rtl/rtl.mk sim/sim.mk firmware/firmware.mk host-driver/host-driver.mk rtl/boards/boards.mk \
+	$(sort $(wildcard tests/*/*.mk))
 endif
 
 .PHONY: all help run test bench demo lint synth fuzz formal bitstream release install clean distclean toolchain list-tests
@@ -92,9 +93,9 @@ bench: $(BENCH_DEPS) ## throughput and latency of the RTL against the PCIe ceili
 lint: $(RTL_SRCS) $(LINT_DEPS) ## Verilator -Wall on the card, clang-format on C, licence headers, waivers
 	@tests/lint $(RTL_SRCS)
 
-synth: $(RTL_SRCS) ## Yosys for UltraScale+: resources and logic levels per block; fails on latches and the like
+synth: $(RTL_SRCS) ## Yosys for UltraScale+: resources and logic levels per block; BOARD=name: held against the part
 	@mkdir -p $(B)/synth
-	@$(VENV)/python3 tests/synth.py --out $(B)/synth $(if $(BLOCK),--block "$(BLOCK)") $(RTL_SRCS)
+	@$(if $(BOARD),$(SYNTH_BOARD_CMD),$(VENV)/python3 tests/synth.py --out $(B)/synth $(if $(BLOCK),--block "$(BLOCK)") $(RTL_SRCS))
 
 fuzz: ## fuzzers of every parser of outside input (TIME=seconds)
 	@$(or $(FUZZ_CMD),echo "fuzz: no fuzz target is written yet" >&2; exit 1)
@@ -102,8 +103,8 @@ fuzz: ## fuzzers of every parser of outside input (TIME=seconds)
 formal: ## proofs of the small RTL blocks
 	@$(or $(FORMAL_CMD),echo "formal: no property is written yet" >&2; exit 1)
 
-bitstream: ## FPGA image with Vivado (BOARD=...)
-	@$(or $(BITSTREAM_CMD),echo "bitstream: no board is supported yet (rtl/boards/)" >&2; exit 1)
+bitstream: ## FPGA image with this machine's Vivado, BOARD=name (rtl/boards/)
+	@exec rtl/boards/bitstream "$(BOARD)" "$(B)"
 
 release: ## signed release archive (BOARD=...)
 	@$(or $(RELEASE_CMD),echo "release: not filled yet" >&2; exit 1)

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Alveo U55C. Keys: rtl/boards/vivado/boards.tcl.
+
+set board {
+    title    {Alveo U55C}
+    part     xcu55c-fsvh2892-2L-e
+    block    pcie4c
+    speed    8.0_GT/s
+    lanes    16
+    width    512
+    location X1Y0
+    hbm      1
+    flash    {interface SPIx4 mib 128 start 0x01002000}
+}

@@ -1,0 +1,430 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Checks of rtl/boards/ without a card and without Vivado: boards.py --sources FILE (what boards.mk writes).
+
+Every board: the top elaborates with black boxes that have the real ports (blackboxes.sv), every port connected, widths
+equal; the Vivado scripts run in stock tclsh against a mock of the tool (vivado_mock.tcl), which refuses what the tool
+refuses; the constraint file places every port of that top. Then each check is shown to fail: one defect at a time, in a
+copy of the tree.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+MOCK = f"{HERE}/vivado_mock.tcl"
+BOARDS = ("as02mc04", "au200", "au250", "au280", "au50", "au55c", "vcu118")
+# What the front end finds at the borders of a module; all of it is wrong here. Outputs may be left open by name.
+BORDER = ("unconnected-input-port", "unconnected-output-port", "unconnected-port", "port-width-trunc", "port-width-expand",
+          "implicit-port-type-mismatch", "input-port-coercion", "output-port-coercion", "width-trunc", "width-expand",
+          "undriven-net", "undriven-port", "multiple-drivers")
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+# --- Elaboration ------------------------------------------------------------------------------------------------------
+
+def elaborate_here(args):
+    """In a process of its own: reads the sources and prints the ports of the top, or constants, as a last line of JSON."""
+    from pyosys import libyosys as ys
+    design = ys.Design()
+    ys.run_pass(f"read_slang {' '.join(args)}", design)
+    ys.run_pass("check -assert", design)
+    top = design.top_module()
+    ports = {}
+    for wire in top.wires_.values():
+        if wire.port_input or wire.port_output:
+            ports[str(wire.name).lstrip("\\")] = wire.width
+    cells = [str(cell.type).lstrip("\\") for cell in top.cells_.values()]
+    print("\n@" + json.dumps({"ports": ports, "cells": cells}))
+
+
+def elaborate(sources, top_sources, blackboxes, lanes, width, hbm):
+    """(ports of the top, complaints)."""
+    args = ["--top", "vhp_board", f"-GLanes={lanes}", f"-GBlockWidth={width}", f"-DVHP_LANES={lanes}",
+            f"-DVHP_BLOCK_WIDTH={width}", "-DSYNTHESIS", "--blackboxed-module", "vhp_card", "--empty-blackboxes",
+            "-Weverything", *(["-DVHP_BOARD_HBM"] if hbm else []), *sources, *top_sources, blackboxes]
+    run = subprocess.run([sys.executable, __file__, "--elaborate", *args], capture_output=True, text=True, cwd=TOP)
+    text = run.stdout + run.stderr
+    inside = re.compile(r"(boards/|blackboxes\.sv)")
+    found = [line for line in text.splitlines()
+             if re.search(r"\[-W(" + "|".join(BORDER) + r")\]", line) and inside.search(line.split(":")[0])
+             or re.search(r"error:|ERROR", line)]
+    if run.returncode != 0 and not found:
+        found = text.splitlines()[-5:]
+    last = [line for line in run.stdout.splitlines() if line.startswith("@")]
+    return (json.loads(last[-1][1:]) if last else None), found
+
+
+def board_sources(root=f"{TOP}/rtl/boards"):
+    return sorted(os.path.join(root, f) for f in os.listdir(root) if f.endswith(".sv"))
+
+
+# --- The flow in the mock ---------------------------------------------------------------------------------------------
+
+class Flow:
+    """A copy of what the scripts read, so that a defect can be put in, and one run of them."""
+
+    def __init__(self, work, ports):
+        self.work = work
+        self.rtl = f"{work}/rtl"
+        self.ports = f"{work}/ports"
+        os.makedirs(self.rtl)
+        shutil.copytree(f"{TOP}/rtl/boards", f"{self.rtl}/boards")
+        for folder in ("lib", "pcie"):
+            shutil.copytree(f"{TOP}/rtl/{folder}", f"{self.rtl}/{folder}")
+        with open(self.ports, "w") as f:
+            for name, bits in ports.items():
+                f.write(f"{name} {bits if re.match('pcie_[rt]x_', name) else '-'}\n")
+
+    def change(self, file, old, new):
+        path = f"{self.rtl}/{file}"
+        with open(path) as f:
+            text = f.read()
+        expect(re.search(old, text), f"{file} has no {old}: the defect cannot be put in")
+        with open(path, "w") as f:
+            f.write(re.sub(old, new, text, count=1))
+
+    def run(self, board, sources, firmware, **env):
+        out = f"{self.work}/out"
+        shutil.rmtree(out, ignore_errors=True)
+        env = {**os.environ, "MOCK_RECORD": f"{self.work}/record", "MOCK_PORTS": self.ports, **env}
+        run = subprocess.run(["tclsh", MOCK, "-mode", "batch", "-source", f"{self.rtl}/boards/vivado/build.tcl", "-tclargs",
+                              board, out, firmware, *sources], capture_output=True, text=True, env=env, cwd=TOP)
+        with open(f"{self.work}/record") as f:
+            record = f.read().splitlines()
+        return run.returncode, run.stdout + run.stderr, record, sorted(os.listdir(out)) if os.path.isdir(out) else []
+
+
+def describe(boards, rtl=f"{TOP}/rtl"):
+    """The boards' data and the functions, read by the scripts' own procedures."""
+    script = f"""
+source {rtl}/boards/vivado/boards.tcl
+puts [::vhp::board_names]
+foreach f [::vhp::functions] {{ puts $f }}
+puts @
+foreach b {{{' '.join(boards)}}} {{ puts [::vhp::load_board $b] }}
+"""
+    run = subprocess.run(["tclsh"], input=script, capture_output=True, text=True)
+    expect(run.returncode == 0, run.stderr)
+    names, *rest = run.stdout.splitlines()
+    at = rest.index("@")
+    return names.split(), [tcl_dict(line) for line in rest[:at]], [tcl_dict(line) for line in rest[at + 1:]]
+
+
+def tcl_words(text):
+    words, word, depth = [], "", 0
+    for c in text + " ":
+        if c == "{":
+            depth += 1
+            if depth == 1:
+                continue
+        elif c == "}":
+            depth -= 1
+            if depth == 0:
+                words.append(word)
+                word = None
+                continue
+        if c == " " and depth == 0:
+            if word:
+                words.append(word)
+            word = ""
+        else:
+            word = (word or "") + c
+    return words
+
+
+def tcl_dict(text):
+    words = tcl_words(text)
+    return dict(zip(words[::2], words[1::2]))
+
+
+def configuration(record):
+    """What the IP was told, from the recorded calls."""
+    config = {}
+    for line in record:
+        words = tcl_words(line)
+        if words[0] == "set_property" and words[1] == "-dict":
+            config.update({k.removeprefix("CONFIG."): v for k, v in tcl_dict(words[2]).items()})
+    return config
+
+
+# --- The checks -------------------------------------------------------------------------------------------------------
+
+class Checks:
+    def __init__(self, sources, firmware):
+        self.sources, self.firmware = sources, firmware
+        self.passed = self.failed = 0
+        self.tops = {}
+
+    def check(self, name, function, *args):
+        try:
+            function(*args)
+            self.passed += 1
+            print(f"{name}: ok", flush=True)
+        except Failed as failure:
+            self.failed += 1
+            print(f"{name}: FAILED\n    {failure}", flush=True)
+
+    def top(self, board):
+        key = (board["lanes"], board["width"], board["hbm"] == "1")
+        if key not in self.tops:
+            self.tops[key] = elaborate(self.sources, board_sources(), f"{HERE}/blackboxes.sv", *key)
+        return self.tops[key]
+
+    def flow(self, board):
+        ports, _ = self.top(board)
+        expect(ports, "the top does not elaborate")
+        return Flow(tempfile.mkdtemp(dir=self.tmp), ports["ports"])
+
+    # Every board is right.
+    def elaborates(self, board):
+        design, found = self.top(board)
+        expect(not found, "\n    ".join(found))
+        for cell in ("vhp_pcie4", "IBUFDS_GTE4", "vhp_card"):
+            expect(design["cells"].count(cell) == 1, f"not one {cell}")
+        lanes = int(board["lanes"])
+        expect(design["ports"].get("pcie_rx_p") == lanes and design["ports"].get("pcie_tx_n") == lanes, "lanes of the top")
+        expect(("hbm_cattrip" in design["ports"]) == (board["hbm"] == "1"), "hbm_cattrip")
+
+    def builds(self, board, functions):
+        code, text, record, files = self.flow(board).run(board["name"], self.sources, self.firmware)
+        expect(code == 0, text)
+        base = f"vhp-{board['name']}"
+        for file in (f"{base}.bit", f"{base}.mcs", f"{base}.json", "timing.rpt", "utilization.rpt", "drc.rpt", "routed.dcp"):
+            expect(file in files, f"{file} was not written")
+        config = configuration(record)
+        want = {"TL_PF_ENABLE_REG": str(len(functions)), "axisten_if_enable_client_tag": "true", "extended_tag_field": "true",
+                "MSI_X_OPTIONS": "MSI-X_External", "acs_ext_cap_enable": "true", "SRIOV_CAP_ENABLE": "false",
+                "PF0_DEV_CAP_FUNCTION_LEVEL_RESET_CAPABLE": "true", "legacy_ext_pcie_cfg_space_enabled": "true",
+                "ext_pcie_cfg_space_enabled": "false", "cfg_ext_if": "true", "axisten_freq": "250",
+                "axisten_if_width": f"{board['width']}_bit", "vendor_id": "10ee", "PF0_DEVICE_ID": "5650",
+                "pf1_vendor_id": "1af4", "PF1_DEVICE_ID": "107f", "pf1_class_code_base": "02", "perf_level": "Extreme"}
+        for name, value in want.items():
+            expect(config.get(name) == value, f"{name} is {config.get(name)}, not {value}")
+        straddle = [name for name in config if "STRADDLE" in name]
+        expect(len(straddle) == (5 if board["width"] == "512" else 1), f"straddle: {straddle}")
+        expect(all(config[name] == "false" for name in straddle), "straddle is on")
+        read = [tcl_words(line)[-1] for line in record if line.startswith("read_verilog")]
+        expect(read[:len(self.sources)] == list(self.sources), "sources are missing or out of order")
+        design = [line for line in record if line.startswith("synth_design")][0]
+        expect(f"Lanes={board['lanes']}" in design and f"BlockWidth={board['width']}" in design, design)
+        expect(("VHP_BOARD_HBM" in design) == (board["hbm"] == "1"), design)
+
+    def functions_match(self, functions):
+        """BARs and MSI-X as the card decodes them: constants of the packages, evaluated by the front end."""
+        count = len(functions)
+        probe = f"{self.tmp}/probe.sv"
+        lines = ["// SPDX-License-Identifier: Apache-2.0", "module probe("]
+        outs, body = [], []
+        for n in range(4):
+            for bar in (0, 2, 4):
+                outs.append(f"output logic [bits(vhp_pcie_pkg::bar_size_log2({n}, {bar}))-1:0] size{n}_{bar}")
+        for name in ("vhp_pkg::NumFn", "vhp_pkg::VecPerFn", "vhp_pkg::ApertureLog2", "vhp_pcie_pkg::MsixTableOffset",
+                     "vhp_pcie_pkg::MsixPbaOffset"):
+            outs.append(f"output logic [{name}:0] n_{name.split('::')[1]}")
+        # The width of a port tells the constant.
+        lines = ["module probe #(parameter int Dummy = 0) ("]
+        lines.append(",\n".join(re.sub(r"\[bits\((.*)\)-1:0\]", r"[\1:0]", out) for out in outs))
+        with open(probe, "w") as f:
+            f.write("\n".join(lines) + "\n);\nendmodule\n" + "\n".join(body))
+        run = subprocess.run([sys.executable, __file__, "--elaborate", "--top", "probe", "--empty-blackboxes",
+                              *[s for s in self.sources if s.endswith("_pkg.sv")], probe], capture_output=True, text=True, cwd=TOP)
+        last = [line for line in run.stdout.splitlines() if line.startswith("@")]
+        expect(last, run.stdout[-2000:] + run.stderr[-500:])
+        value = {name: width - 1 for name, width in json.loads(last[-1][1:])["ports"].items()}
+        expect(count == value["n_NumFn"], f"{count} functions, the card has {value['n_NumFn']}")
+        for n, function in enumerate(functions):
+            bars = {int(bar.split()[0]): int(bar.split()[1]) for bar in tcl_words(function["bars"])}
+            for bar in (0, 2, 4):
+                want = value[f"size{n}_{bar}"]
+                if n and bar == 2:
+                    want = want or value["n_ApertureLog2"]
+                expect(bars.get(bar, 0) == want, f"function {n} BAR {bar}: 2^{bars.get(bar, 0)}, the card decodes 2^{want}")
+            expect(int(function["vectors"]) == value["n_VecPerFn"], "MSI-X vectors")
+            expect(int(function["table"], 0) == value["n_MsixTableOffset"], "MSI-X table")
+            expect(int(function["pba"], 0) == value["n_MsixPbaOffset"], "MSI-X PBA")
+
+    def primitive_matches(self):
+        """IBUFDS_GTE4 here against the library of Yosys."""
+        import pyosys
+        path = f"{os.path.dirname(pyosys.__file__)}/share/xilinx/cells_xtra.v"
+        expect(os.path.exists(path), f"no {path}")
+        with open(path) as f:
+            library = re.search(r"module IBUFDS_GTE4\([^)]*\);(.*?)endmodule", f.read(), re.S)
+        expect(library, "the library has no IBUFDS_GTE4")
+        theirs = set(re.findall(r"(input|output)\s+(?:\[\S+\]\s*)?(\w+);", library.group(1)))
+        with open(f"{HERE}/blackboxes.sv") as f:
+            ours = re.search(r"module IBUFDS_GTE4 #.*?\) \((.*?)\);", f.read(), re.S)
+        expect(theirs == set(re.findall(r"(input|output)\s+wire\s+(\w+)", ours.group(1))), f"{theirs}")
+
+    # Each check can fail.
+    def top_refused(self, board, old, new, blackbox, want):
+        folder = tempfile.mkdtemp(dir=self.tmp)
+        files = [shutil.copy(f, folder) for f in board_sources()]
+        black = shutil.copy(f"{HERE}/blackboxes.sv", folder)
+        folder_of = os.path.join(folder, "boards")
+        os.mkdir(folder_of)
+        files = [shutil.move(f, folder_of) for f in files]
+        target = black if blackbox else os.path.join(folder_of, "vhp_board.sv")
+        with open(target) as f:
+            text = f.read()
+        expect(re.search(old, text), f"no {old}: the defect cannot be put in")
+        with open(target, "w") as f:
+            f.write(re.sub(old, new, text, count=1))
+        _, found = elaborate(self.sources, files, black, board["lanes"], board["width"], board["hbm"] == "1")
+        expect(any(re.search(want, line) for line in found), f"not found: {want}; found: {found}")
+
+    def flow_refused(self, board, changes, env, want):
+        flow = self.flow(board)
+        for change in changes:
+            flow.change(*change)
+        code, text, _, files = flow.run(board["name"], self.sources, self.firmware, **env)
+        expect(code != 0, "it went through")
+        expect(re.search(want, text), f"the message is not \"{want}\": {text}")
+        expect(not any(f.endswith((".mcs", ".json")) for f in files), f"an image was written: {files}")
+
+    def command(self, board, path, code, want):
+        env = {**os.environ, "PATH": path}
+        run = subprocess.run(["bash", f"{TOP}/rtl/boards/bitstream", board, self.build], capture_output=True, text=True,
+                             cwd=TOP, env=env)
+        expect((run.returncode == 0) == (code == 0) and re.search(want, run.stdout + run.stderr),
+               f"exit {run.returncode}: {run.stdout}{run.stderr}")
+
+    def fake_vivado(self, board):
+        """The command that users start, end to end, with the mock as vivado."""
+        ports, _ = self.top(board)
+        flow = self.flow(board)
+        where = tempfile.mkdtemp(dir=self.tmp)
+        with open(f"{where}/vivado", "w") as f:
+            f.write(f"#!/bin/sh\nMOCK_PORTS={flow.ports} exec tclsh {MOCK} \"$@\"\n")
+        os.chmod(f"{where}/vivado", 0o755)
+        self.command(board["name"], f"{where}:{os.environ['PATH']}", 0, rf"vhp-{board['name']}\.bit, \d+ bytes")
+        out = f"{self.build}/boards/{board['name']}"
+        with open(f"{TOP}/{out}/vhp-{board['name']}.json") as f:
+            data = json.load(f)
+        expect(data["board"] == board["name"] and data["part"] == board["part"], str(data))
+        # Not an image: it must not lie about.
+        shutil.rmtree(f"{TOP}/{out}")
+
+    def run(self, build):
+        self.build = build
+        names, functions, boards = describe(BOARDS)
+        boards = {b["name"]: b for b in boards}
+        one, hbm, narrow = boards["au200"], boards["au50"], boards["as02mc04"]
+
+        def all_there():
+            expect(tuple(names) == tuple(sorted(BOARDS)), f"boards are {names}")
+        self.check("boards are complete", all_there)
+        self.check("primitives have the library's ports", self.primitive_matches)
+        self.check("functions, BARs and MSI-X are the card's", self.functions_match, functions)
+        for name, board in boards.items():
+            self.check(f"{name}: top elaborates, ports connected", self.elaborates, board)
+            self.check(f"{name}: the flow runs", self.builds, board, functions)
+        self.check("make bitstream, end to end", self.fake_vivado, hbm)
+        tools = f"{self.tmp}/tools"
+        os.mkdir(tools)
+        for tool in ("bash", "dirname", "ls", "xargs", "env", "make", "mkdir"):
+            os.symlink(shutil.which(tool), f"{tools}/{tool}")
+        self.check("make bitstream without Vivado", self.command, "au200", tools, 1, "vivado is not on PATH")
+        self.check("make bitstream of an unknown board", self.command, "au9", tools, 1, "no board is called \"au9\"")
+
+        for name, board, old, new, black, want in (
+                ("an input left out", one, r"\n *\.cfg_dsn[^\n]*", "", False, "cfg_dsn.*unconnected-input-port"),
+                ("an output left out", one, r"\n *\.cfg_bus_number[^\n]*", "", False, "cfg_bus_number.*unconnected-output-port"),
+                ("a port that is not there", one, r"\.cfg_dsn ", ".cfg_dsx ", False, "cfg_dsx"),
+                ("a narrower output", one, r"\[5:0\]( *pcie_rq_seq_num0)", r"[4:0]\1", True, "port-width|type-mismatch"),
+                ("a wider input", one, r"\[9:0\]( *cfg_mgmt_addr)", r"[10:0]\1", True, "port-width|type-mismatch"),
+                ("a side band of another width", narrow, r"PICK\(161, 75\)", "PICK(161, 76)", True, "port-width|type-mismatch"),
+                ("a primitive's port", one, r"\.ODIV2", ".ODIV3", False, "ODIV3")):
+            self.check(f"refused in the top: {name}", self.top_refused, board, old, new, black, want)
+
+        xdc = "boards/au200/au200.xdc"
+        for name, board, changes, env, want in (
+                ("a lane without pin", one, [(xdc, r"set_property PACKAGE_PIN \w+ +\[get_ports \{pcie_rx_p\[7\]\}\]\n", "")], {},
+                 r"pcie_rx_p\[7\] has no pin"),
+                ("a pin with two ports", one, [(xdc, r"PACKAGE_PIN AM10 ", "PACKAGE_PIN AM11 ")], {}, "AM11 has two ports"),
+                ("a port placed twice", one, [(xdc, r"# PERST#", "set_property PACKAGE_PIN A1 [get_ports pcie_refclk_p]")], {},
+                 "pcie_refclk_p is placed twice"),
+                ("no pin", one, [(xdc, r"PACKAGE_PIN AM10 ", "PACKAGE_PIN AMX ")], {}, "AMX is no pin"),
+                ("no IO standard", one, [(xdc, r"IOSTANDARD LVCMOS12 ", "")], {}, "pcie_perst_n has no IO standard"),
+                ("an IO standard that is none", one, [(xdc, r"LVCMOS12", "LVCMOS13")], {}, "LVCMOS13"),
+                ("a port that is not there", one, [(xdc, r"\[get_ports pcie_refclk_n\]", "[get_ports pcie_refclk]")], {},
+                 "no port is called pcie_refclk"),
+                ("a loop in a constraint file", one, [(xdc, r"# PERST#", "foreach i {0 1} {}")], {}, "invalid command name"),
+                ("no clock", one, [(xdc, r"create_clock[^\n]*", "")], {}, "no clock"),
+                ("a property of the design that is none", one, [(xdc, r"SPI_FALL_EDGE", "SPI_FALLING")], {}, "SPI_FALLING"),
+                ("hbm_cattrip without pin", hbm, [("boards/au50/au50.xdc", r"[^\n]*PACKAGE_PIN J18[^\n]*", "")], {},
+                 "hbm_cattrip has no pin"),
+                ("flash of another width", one, [("boards/au200/board.tcl", "SPIx4", "SPIx2")], {}, "another bus width"),
+                ("24-bit flash addresses", one, [(xdc, r"[^\n]*SPI_32BIT_ADDR[^\n]*", "")], {}, "24-bit addresses"),
+                ("an image behind the flash", one, [("boards/au200/board.tcl", "0x01002000", "0x08000000")], {}, "behind the end"),
+                ("a block that the part has not", one, [("boards/au200/board.tcl", "block    pcie4", "block    pcie4c")], {},
+                 "has no pcie4c"),
+                ("a link that no block does", narrow, [("boards/as02mc04/board.tcl", "width    256", "width    512")], {},
+                 "no block does"),
+                ("an unknown key", one, [("boards/au200/board.tcl", "hbm ", "hmb ")], {}, "no hbm|what is"),
+                ("an unknown part", one, [("boards/au200/board.tcl", "xcu200", "xcu201")], {}, "resources of xcu201"),
+                ("a property of the IP that is none", one, [("boards/vivado/pcie.tcl", "acs_ext_cap_enable", "acs_cap_enable")], {},
+                 "no parameter acs_cap_enable"),
+                ("a value that the IP has not", one, [("boards/vivado/pcie.tcl", "perf_level Extreme", "perf_level Most")], {},
+                 "perf_level cannot be Most"),
+                ("ids before the functions", one, [("boards/vivado/pcie.tcl", r"list \$link \$common \$ids", r"list $link $ids $common")],
+                 {}, "function 1 is off"),
+                ("MSI-X before the BARs", one, [("boards/vivado/pcie.tcl", r"\$bars \$msix\]", r"$msix $bars]")], {},
+                 "TABLE_OFFSET is 00000000"),
+                ("MSI-X behind its BAR", one, [("pcie/vhp_pcie_pkg.sv", "MsixPbaOffset   = 24'h9000", "MsixPbaOffset = 24'h10000")], {},
+                 "outside BAR"),
+                ("MSI-X structures that overlap", one,
+                 [("pcie/vhp_pcie_pkg.sv", "MsixPbaOffset   = 24'h9000", "MsixPbaOffset = 24'h8100")], {}, "overlap"),
+                ("a large BAR below 4 GiB", one, [("boards/vivado/boards.tcl", r"list 2 \$aperture 1", r"list 2 $aperture 0")], {},
+                 "too large for a window"),
+                ("a constant that is gone", one, [("lib/vhp_pkg.sv", r"\bApertureLog2 ", "ApertureBits ")], {},
+                 "no number is called ApertureLog2"),
+                ("a value that the IP changes", one, [], {"MOCK_OVERRIDE": "axisten_if_enable_client_tag false"},
+                 "axisten_if_enable_client_tag is false, not true"),
+                ("setup time", one, [], {"MOCK_SLACK": "-0.012"}, "timing is not met: setup slack -0.012"),
+                ("hold time", one, [], {"MOCK_HOLD": "-0.001"}, "timing is not met.*hold slack -0.001"),
+                ("firmware left out", one, [("boards/vivado/build.tcl", r"read_mem \$image", "")], {}, "mem comes first")):
+            self.check(f"refused in the flow: {name}", self.flow_refused, board, changes, env, want)
+        self.check("refused in the flow: an image larger than the flash", self.flow_refused, one, [],
+                   {"MOCK_BITS": str((128 << 20) - 0x1002000 + 1)}, "the flash takes")
+
+
+def main():
+    if len(sys.argv) > 1 and sys.argv[1] == "--elaborate":
+        elaborate_here(sys.argv[2:])
+        return 0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sources", required=True, help="file: the firmware's image, then the RTL in compile order")
+    parser.add_argument("--build", default="build", help="build directory")
+    args = parser.parse_args()
+    with open(args.sources) as f:
+        firmware, *sources = f.read().split()
+    checks = Checks(sources, firmware)
+    with tempfile.TemporaryDirectory() as checks.tmp:
+        try:
+            checks.run(args.build)
+        except Failed as failure:
+            checks.failed += 1
+            print(f"FAILED: {failure}")
+    print(f"{checks.passed} passed, {checks.failed} failed")
+    return 1 if checks.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
