@@ -161,7 +161,8 @@ def depth(top, out):
     return best.get(last, 0), f"{names.get(origin[last], '?')} .. {names.get(ends[last], names.get(last, '?'))}"
 
 
-def figures(top, out):
+def resources(top, out):
+    """Counts of a mapped block, and its latch cells."""
     with open(f"{out}/{top}.stat.json") as f:
         text = f.read()
     cells = json.loads(text[text.index("{"):])["design"]["num_cells_by_type"]
@@ -188,6 +189,11 @@ def figures(top, out):
             total["lutram"] += {"RAM128X1D": 4, "RAM256X1D": 8}.get(kind, 2 if kind.endswith("D") else 1) * count
         elif re.match(r"LD[CP]E|\$_DLATCH", kind):
             latches += count
+    return total, latches
+
+
+def figures(top, out):
+    total, latches = resources(top, out)
     with open(f"{out}/{top}.ltp") as f:
         text = f.read()
     cells = re.search(r"\(length=(\d+)\)", text)

@@ -10,4 +10,4 @@ $(B)/boards/sources: $(FIRMWARE_HEX) $(RTL_SRCS)
 	@printf '%s\n' $(FIRMWARE_HEX) $(RTL_SRCS) >$@
 
 # Resources of the blocks against what a board's part holds.
-SYNTH_BOARD_CMD = $(VENV)/python3 $(RTL_DIR)/boards/resources.py --board $(BOARD) --out $(B)/synth $(RTL_SRCS)
+SYNTH_BOARD_CMD = $(VENV)/python3 tests/boards/resources.py --board $(BOARD) --out $(B)/synth $(RTL_SRCS)

@@ -120,7 +120,7 @@ puts @
 foreach b {{{' '.join(boards)}}} {{ puts [::vhp::load_board $b] }}
 """
     run = subprocess.run(["tclsh"], input=script, capture_output=True, text=True)
-    expect(run.returncode == 0, run.stderr)
+    expect(run.returncode == 0 and not run.stderr, run.stderr)
     names, *rest = run.stdout.splitlines()
     at = rest.index("@")
     return names.split(), [tcl_dict(line) for line in rest[:at]], [tcl_dict(line) for line in rest[at + 1:]]
@@ -272,6 +272,35 @@ class Checks:
             ours = re.search(r"module IBUFDS_GTE4 #.*?\) \((.*?)\);", f.read(), re.S)
         expect(theirs == set(re.findall(r"(input|output)\s+wire\s+(\w+)", ours.group(1))), f"{theirs}")
 
+    def resources_held(self, board):
+        """The table of make synth BOARD=, on made-up blocks: what fits passes, what is too much is named."""
+        import contextlib
+        import io
+        import resources
+        have = {key: int(value) for key, value in tcl_dict(board["resources"]).items()}
+        board = {**board, "resources": have}
+
+        def over(**used):
+            figures = {"lut": 0, "ff": 0, "ramb36": 0, "uram": 0, "dsp": 0, "lutram": 0, **used}
+            with contextlib.redirect_stdout(io.StringIO()) as text:
+                found = resources.table(board, [("a", 1, figures), ("b", 2, figures)])
+            return found, text.getvalue()
+        found, text = over(lut=have["lut"] // 6, ramb36=1.5)
+        expect(not found and " 50.0 " in text, f"{found} {text}")
+        for key in ("lut", "ff", "ramb36", "uram", "dsp"):
+            found, _ = over(**{key: have[key] * 0.27})
+            expect(len(found) == 1 and found[0].startswith(key.upper()), f"{key}: {found}")
+        found, _ = over(lut=have["lut"] // 6, lutram=have["lut"] // 8)
+        expect(len(found) == 1, "a LUT RAM counts as LUTs")
+        with tempfile.TemporaryDirectory() as out:
+            expect(resources.block_figures("vhp_flr", out) == (None, False), "a block without figures")
+            with open(f"{out}/vhp_flr.stat.json", "w") as f:
+                f.write('{"design": {"num_cells_by_type": {"LUT6": 3, "FDRE": 2, "RAMB18E2": 1}}}')
+            figures, old = resources.block_figures("vhp_flr", out)
+            expect(figures["lut"] == 3 and figures["ff"] == 2 and figures["ramb36"] == 0.5 and not old, f"{figures} {old}")
+            os.utime(f"{out}/vhp_flr.stat.json", (0, 0))
+            expect(resources.block_figures("vhp_flr", out)[1], "figures older than the source")
+
     # Each check can fail.
     def top_refused(self, board, old, new, blackbox, want):
         folder = tempfile.mkdtemp(dir=self.tmp)
@@ -335,6 +364,7 @@ class Checks:
         for name, board in boards.items():
             self.check(f"{name}: top elaborates, ports connected", self.elaborates, board)
             self.check(f"{name}: the flow runs", self.builds, board, functions)
+        self.check("resources held against the part", self.resources_held, narrow)
         self.check("make bitstream, end to end", self.fake_vivado, hbm)
         tools = f"{self.tmp}/tools"
         os.mkdir(tools)
