@@ -13,14 +13,10 @@ most of them only from the vhost-user log, and one that was not logged shows as 
 """
 
 import argparse
-import array
-import os
-import socket
-import struct
 import sys
-import threading
 
 import figures
+from proxy import Proxy
 from rig import Rig, Sim, guest_a, needs, vdpad
 from stream import StreamA, StreamHost, finish, wait_received
 
@@ -29,62 +25,6 @@ MEMORY_MIB = 48
 RATE_A, RATE_B = 100, 200
 BANDWIDTH, DOWNTIME_MS = 24 << 20, 50
 GUEST = {"cmdline": "init_on_alloc=0"}
-SET_LOG_BASE = 6
-
-
-class Proxy:
-    """Between front ends and back end of a vhost-user socket: replaces the descriptor of SET_LOG_BASE."""
-
-    def __init__(self, path, upstream):
-        self.upstream = upstream
-        self.logs = []
-        self.listener = socket.socket(socket.AF_UNIX)
-        self.listener.bind(path)
-        self.listener.listen(4)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            front, _ = self.listener.accept()
-            back = socket.socket(socket.AF_UNIX)
-            back.connect(self.upstream)
-            for source, sink in ((front, back), (back, front)):
-                threading.Thread(target=self._forward, args=(source, sink), daemon=True).start()
-
-    def pages(self):
-        """Pages that the back end reported into the logs handed out here."""
-        return sum(bin(byte).count("1") for fd in self.logs for byte in os.pread(fd, 1 << 20, 0))
-
-    def _forward(self, source, sink):
-        fds = array.array("i")
-        try:
-            while True:
-                header, ancillary, _, _ = source.recvmsg(12, socket.CMSG_SPACE(8 * 4))
-                if not header:
-                    break
-                fds = array.array("i", b"".join(data for _, _, data in ancillary))
-                while len(header) < 12:
-                    header += source.recv(12 - len(header))
-                request, flags, size = struct.unpack("<III", header)
-                payload = b""
-                while len(payload) < size:
-                    payload += source.recv(size - len(payload))
-                if request == SET_LOG_BASE and fds and not flags & 4:
-                    length = struct.unpack_from("<Q", payload)[0]
-                    os.close(fds[0])
-                    fds[0] = os.memfd_create("lost-log")
-                    os.ftruncate(fds[0], length)
-                    self.logs.append(os.dup(fds[0]))
-                sink.sendmsg([header + payload], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if fds else [])
-                for fd in fds:
-                    os.close(fd)
-        except OSError:
-            pass
-        for s in (source, sink):
-            try:
-                s.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
 
 
 def main():
@@ -105,7 +45,7 @@ def main():
             eal = ["-d", "librte_net_vhost_pci.so", f"--vdev=net_vhost_pci0,socket={rig.path('fn1.sock')}"]
         b = StreamHost(rig, "stream-b", "b", eal, RATE_B, MTU)
         if args.lost_log:
-            proxy = Proxy(rig.path("vhost.sock"), rig.path(back_end))
+            proxy = Proxy(rig.path("vhost.sock"), rig.path(back_end), lose_log=True)
         source = guest_a(rig, **GUEST).connect()
         rig.say("VM A is up")
         a = StreamA(source, RATE_A, MTU, MEMORY_MIB)
@@ -121,7 +61,7 @@ def main():
         rig.check(True, f"migration: {state['ram']['transferred'] >> 20} MiB in {state['total-time'] / 1000:.1f} s, "
                   f"{state['ram']['dirty-sync-count']} passes, downtime {state['downtime']} ms")
         if args.lost_log:
-            rig.say(f"{proxy.pages()} pages were kept from QEMU")
+            rig.say(f"{proxy.lost_pages()} pages were kept from QEMU")
         moving = [now for now in at_b[1:] if now["received"] > at_b[0]["received"] and now["sent"] > at_b[0]["sent"]]
         rig.check(moving, f"the stream ran meanwhile: {at_b[-1]['sent'] - at_b[0]['sent']} frames to A, "
                   f"{at_b[-1]['received'] - at_b[0]['received']} from A")

@@ -411,6 +411,14 @@ class Guest(Process):
             meanwhile()
             time.sleep(0.1)
 
+    def reset(self, timeout=120):
+        """The machine's reset button; waits until the guest serves commands again."""
+        self.qmp("set-action", reboot="reset")
+        self.buffer = b""
+        self.qmp("system_reset")
+        self._read_until(rb"@@ready\r?\n", timeout, "boot after a reset")
+        self.qmp("set-action", reboot="shutdown")
+
     def _read_until(self, pattern, timeout, what):
         deadline = time.monotonic() + timeout
         while True:

@@ -35,5 +35,7 @@ $(eval $(call sys_test,sys-virtio-user,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET),virtio_
 $(eval $(call sys_test,sys-vfio-fn0,$(SYS_SIM) $(GUEST_STAMP),vfio_fn0.py))
 $(eval $(call sys_test,sys-bad-input,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP),bad_input.py))
 $(eval $(call sys_test,sys-ports,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(STREAM_PMD),ports.py))
+$(eval $(call sys_test,sys-guests,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),guests.py))
+TEST_TIMEOUT_sys-guests := 1200
 # One guest, and a card that mostly sleeps.
 TEST_WEIGHT_sys-enumerate := 1
