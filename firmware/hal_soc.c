@@ -24,6 +24,23 @@ void hal_wait(void)
 	__asm__ volatile("wfi" ::: "memory");
 }
 
+/* Whoever holds a function gets it back and can let go of it: resets end, nothing else happens any more. */
+static void answer_resets(unsigned int ports)
+{
+	uint32_t flr = hal_read(SOC_REG(flr_pending));
+
+	if (flr != 0)
+		hal_write(SOC_REG(flr_done), flr);
+	for (unsigned int i = 0; i < ports; i++) {
+		uint32_t events = hal_read(FN_REG(i, events));
+
+		if (events != 0)
+			hal_write(FN_REG(i, events), events);
+		if ((events & VHP_FN__EVENTS__RESET_bm) || (flr >> (i + 1) & 1))
+			hal_write(FN_REG(i, control), VHP_FN__CONTROL__RESET_DONE_bm);
+	}
+}
+
 /* The record stands where the reply would: a host that sees state "fatal" reads it there (README.md). */
 static _Noreturn void fatal(uint32_t code, uint32_t a, uint32_t b, uint32_t c)
 {
@@ -39,10 +56,11 @@ static _Noreturn void fatal(uint32_t code, uint32_t a, uint32_t b, uint32_t c)
 	}
 	for (unsigned int i = 0; i < 5; i++)
 		hal_write(HW_MBOX_REPLY + 4 * i, record[i]);
-	hal_write(SOC_REG(irq_enable), 0);
+	hal_write(SOC_REG(irq_enable), VHP_SOC__IRQ_PENDING__FLR_bm | FN_IRQS(GET(VHP_SOC__CAPS__NUM_PORTS, caps)));
 	hal_write(SOC_REG(timer_ctrl), 0);
 	hal_write(SOC_REG(fw_status), status | 2);
 	for (;;) {
+		answer_resets(GET(VHP_SOC__CAPS__NUM_PORTS, caps));
 		hal_write(SOC_REG(sleep), VHP_SOC__SLEEP__SLEEP_bm);
 		__asm__ volatile("wfi");
 	}

@@ -8,7 +8,7 @@ DRIVER_LIB    := $(B)/lib/libvhp_testends.a
 DRIVER_CFLAGS := -I$(DRIVER_DIR) $(ACCESS_CFLAGS)
 DRIVER_OBJ    := $(B)/obj/driver
 DRIVER_LIB_O  := $(patsubst $(DRIVER_DIR)/%.c,$(DRIVER_OBJ)/%.o,$(wildcard $(DRIVER_DIR)/lib_*.c))
-DRIVER_TESTS  := conformance traffic malformed
+DRIVER_TESTS  := conformance lifecycle traffic malformed trap
 
 $(DRIVER_OBJ)/%.o: $(DRIVER_DIR)/%.c $(REGS_H)
 	@mkdir -p $(@D)
@@ -19,6 +19,14 @@ $(DRIVER_LIB): $(DRIVER_LIB_O)
 	@rm -f $@ && ar rcs $@ $^
 
 -include $(wildcard $(DRIVER_OBJ)/*.d)
+
+# The firmware with a defect on request, for drv-trap.
+FAULTY_HEX := $(FW_OUT)/faulty.hex
+$(DRIVER_OBJ)/trap.o: DRIVER_CFLAGS += -DFAULTY_HEX='"$(FAULTY_HEX)"'
+$(FAULTY_HEX): $(DRIVER_DIR)/faulty_main.c $(DRIVER_DIR)/faulty.h $(FIRMWARE_HEX)
+	@$(FW_CROSS)gcc $(FW_CFLAGS) -I$(DRIVER_DIR) $(FW_LDFLAGS) -o $(FW_OUT)/faulty.elf $< $(FW_SRCS) $(filter-out %/main.c,$(FW_SOC))
+	@$(FW_CROSS)objcopy -O binary $(FW_OUT)/faulty.elf $(FW_OUT)/faulty.bin
+	@$(VENV)/python3 $(FW_DIR)/bin2hex.py $(FW_OUT)/faulty.bin $@
 
 define driver_test
 $(B)/tests/drv-$1: $(DRIVER_OBJ)/$1.o $(DRIVER_LIB) $(ACCESS_LIB)
@@ -32,3 +40,4 @@ TEST_TIMEOUT_drv-$1 := 1800
 endef
 
 $(foreach t,$(DRIVER_TESTS),$(eval $(call driver_test,$t)))
+TEST_DEPS_drv-trap += $(FAULTY_HEX)

@@ -158,7 +158,8 @@ static void setup_queue(struct guest *g, unsigned int q, uint16_t size)
 	wr(g, VIRTIO_PCI_COMMON_Q_USEDHI, 4, r->used_gpa >> 32);
 	CHECKED(vhp_virtio_pci_doorbell(&g->v, (uint16_t)rd(g, VIRTIO_PCI_COMMON_Q_NOFF, 2), &g->doorbell[q]),
 		"doorbell");
-	wr(g, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
+	if (q == 0 || q != g->late_queue)
+		wr(g, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 }
 
 int guest_init(struct guest *g, uint64_t features, uint16_t size)

@@ -159,6 +159,19 @@ int peer_give_vring(struct peer *p, const struct vhp_mbox_peer_vring *v)
 	return call(p, VHP_OP_PEER_VRING, v, sizeof(*v), NULL, 0);
 }
 
+int peer_replace_ring(struct peer *p, unsigned int i)
+{
+	struct vhp_mbox_peer_vring v;
+	uint16_t size = p->q[i].size;
+
+	ring_destroy(&p->q[i]);
+	ring_create(&p->q[i], &p->mem, size, p->features >> VHP_F_RING_EVENT_IDX & 1);
+	p->bases.last_avail_idx[i] = 0;
+	p->bases.last_used_idx[i] = 0;
+	v = peer_vring(p, i);
+	return peer_give_vring(p, &v);
+}
+
 int peer_start(struct peer *p, unsigned int pairs)
 {
 	struct vhp_mbox_peer_features f = { .features = p->features };

@@ -58,8 +58,9 @@ struct guest {
 	/* Control queues. */
 	struct guest_message log[32]; /**< what the device sent, in order */
 	unsigned int nlog;
-	bool silent;	 /**< do not answer */
-	uint64_t refuse; /**< peer feature bits to leave out of the answer */
+	bool silent;		 /**< do not answer */
+	uint64_t refuse;	 /**< peer feature bits to leave out of the answer */
+	unsigned int late_queue; /**< guest_init does not enable this one; 0 = all */
 };
 
 /** Connect to the function of @p port; queues are set up by guest_init. */
@@ -126,6 +127,8 @@ int peer_give_vring(struct peer *p, const struct vhp_mbox_peer_vring *v);
 int peer_stop(struct peer *p, uint32_t flags);
 /** New, empty rings in the same place. */
 void peer_new_rings(struct peer *p);
+/** A new, empty ring for @p vring in another place, given to the card. */
+int peer_replace_ring(struct peer *p, unsigned int vring);
 void peer_status(struct peer *p, struct vhp_mbox_port_status *s);
 void peer_stats(struct peer *p, struct vhp_mbox_port_stats *s);
 void peer_kick(struct peer *p, unsigned int vring);

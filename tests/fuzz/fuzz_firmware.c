@@ -23,6 +23,10 @@ enum {
 	DO_DRIVER,
 	DO_CHAIN,
 	DO_START,
+	DO_CONFIG,
+	DO_LOG,
+	DO_HARDWARE,
+	DO_ANSWER,
 	DOS
 };
 
@@ -58,6 +62,39 @@ static void start(void)
 	request(VHP_OP_PEER_MEM, &m, sizeof(m));
 	request(VHP_OP_PEER_VRING, &v, sizeof(v));
 	request(VHP_OP_PORT_START, NULL, 0);
+}
+
+/* Flags of the port, the aperture among them. */
+static void configure(uint8_t flags)
+{
+	struct vhp_mbox_port_config c = { .flags = flags, .mac = { 2, 2, 2, 2, 2, 2 } };
+
+	request(VHP_OP_PORT_CONFIG, &c, sizeof(c));
+}
+
+/* A ring, logging on or off, a sync of what is there; entries and losses come in between. */
+static void logging(uint8_t what, uint8_t n)
+{
+	struct vhp_mbox_log_ring r = { .iova = 0x4000, .size_log2 = 6 + n % 15 };
+	struct vhp_mbox_log_enable e = { .enable = n & 1 };
+	struct vhp_mbox_log_sync s = { .tail = soc.log[offsetof(vhp_log_t, head) / 4] - n % 3 };
+
+	if (what % 4 == 0)
+		request(VHP_OP_LOG_RING, &r, sizeof(r));
+	else if (what % 4 == 1)
+		request(VHP_OP_LOG_ENABLE, &e, sizeof(e));
+	else if (what % 4 == 2)
+		request(VHP_OP_LOG_SYNC, &s, sizeof(s));
+	else if (soc.log[0] != 0)
+		sim_log_append(n, n >> 6);
+}
+
+/* How long lanes, the aperture and syncs take from now on. */
+static void hardware(uint8_t lanes, uint8_t rest)
+{
+	soc.drain_polls[lanes % SIM_LANES] = lanes >> 3;
+	soc.aperture_polls[rest & 1] = rest >> 4;
+	soc.sync_polls = rest >> 1 & 7;
 }
 
 /* A driver with proper queues of 16 entries at SIM_MEM_BASE and 0x8000 further. */
@@ -98,6 +135,22 @@ static void chain(unsigned int q, const uint8_t *bytes, size_t n)
 	sim_fn_event(0, q == 0 ? 4 : 8);
 }
 
+/* Send back what the device sent last, as a driver does that takes everything. */
+static void echo(void)
+{
+	uint16_t *used = sim_mem(1, SIM_MEM_BASE + 0x800);
+	uint32_t elem[2];
+	uint8_t msg[512];
+
+	if (used[1] == 0)
+		return;
+	memcpy(elem, &used[2 + 4 * ((used[1] - 1) & 15)], sizeof(elem));
+	if (elem[0] >= 16 || elem[1] > sizeof(msg))
+		return;
+	memcpy(msg, sim_mem(1, SIM_MEM_BASE + 0x1000 + 0x200 * elem[0]), elem[1]);
+	chain(1, msg, elem[1]);
+}
+
 static void step(unsigned int what, const uint8_t *b, size_t n)
 {
 	uint8_t arg = n > 0 ? b[0] : 0;
@@ -131,6 +184,18 @@ static void step(unsigned int what, const uint8_t *b, size_t n)
 		break;
 	case DO_CHAIN:
 		chain(arg & 1, b + (n > 0), n > 0 ? n - 1 : 0);
+		break;
+	case DO_CONFIG:
+		configure(arg);
+		break;
+	case DO_LOG:
+		logging(arg, n > 1 ? b[1] : 0);
+		break;
+	case DO_HARDWARE:
+		hardware(arg, n > 1 ? b[1] : 0);
+		break;
+	case DO_ANSWER:
+		echo();
 		break;
 	default:
 		start();
