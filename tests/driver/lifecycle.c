@@ -365,23 +365,77 @@ static void logging_message(uint8_t on)
 	assert_int_equal(m->bytes[12], on);
 }
 
+static struct mem log_mem;
+
+/* Entries [from, to) of the ring name port 0 and pages of the peer. @return whether the page of @p gpa is among them */
+static bool logged(uint32_t from, uint32_t to, uint64_t gpa)
+{
+	const uint64_t *ring = (const uint64_t *)log_mem.va;
+	uint64_t page = p.iova + (gpa - p.mem.gpa);
+	bool found = false;
+
+	for (; from != to; from++) {
+		uint64_t entry = ring[from & ((1u << LOG_LOG2) - 1)];
+
+		assert_int_equal(entry & 0xfff, 1);
+		assert_true(entry >= p.iova && (entry & ~0xfffull) < p.iova + p.mem.size);
+		found |= (entry ^ page) >> 12 == 0;
+	}
+	return found;
+}
+
+static void log_sync(uint32_t tail, struct vhp_mbox_log_state *s)
+{
+	struct vhp_mbox_log_sync r = { .tail = tail };
+
+	assert_int_equal(vhp_mbox_call(&host.mbox, VHP_OP_LOG_SYNC, 0, &r, sizeof(r), s, sizeof(*s), LIB_WAIT_MS), 0);
+}
+
+/* The messages, and what the card itself logs: the page of each buffer that it writes and of the used ring, until it is off. */
 static void dirty_logging(void **state)
 {
 	struct vhp_mbox_log_state s;
 	struct vhp_mbox_port_status st;
+	uint64_t used = p.q[0].used_gpa, next;
+	uint32_t tail;
 
 	(void)state;
+	mem_create(&log_mem, 0, 8u << LOG_LOG2);
+	assert_int_equal(vhp_dev_dma_map(host.dev, LOG_IOVA, log_mem.size, log_mem.fd, 0, log_mem.va), 0);
 	/* Not without a ring. */
 	assert_int_equal(log_enable(1), VHP_ST_WRONG_STATE);
 	assert_int_equal(log_ring(LOG_IOVA, LOG_LOG2, &s), 0);
+	tail = s.head;
+	packet_to_peer(0);
 	logging_message(VHOST_PCI_DIRTY_PAGE_LOGGING_ON);
 	peer_status(&p, &st);
 	assert_true(st.flags & VHP_PORT_LOGGING);
+	log_sync(tail, &s);
+	assert_int_equal(s.head, tail);
+	assert_int_equal(s.enabled, 1);
+
+	/* Twice, as a page of an entry that was taken is logged again. */
+	for (unsigned int i = 0; i < 2; i++) {
+		next = mem_alloc(&p.mem, 0, BUF_LEN);
+		packet_to_peer(0);
+		log_sync(tail, &s);
+		assert_int_equal(s.overflow, 0);
+		assert_true(s.head != tail);
+		assert_true(logged(tail, s.head, next));
+		assert_true(logged(tail, s.head, used));
+		tail = s.head;
+	}
 	logging_message(VHOST_PCI_DIRTY_PAGE_LOGGING_OFF);
 	peer_status(&p, &st);
 	assert_false(st.flags & VHP_PORT_LOGGING);
+	packet_to_peer(0);
 	assert_int_equal(guest_status(&g) & 0x40, 0);
+	log_sync(tail, &s);
+	assert_int_equal(s.head, tail);
+	assert_int_equal(s.enabled, 0);
 	assert_int_equal(log_ring(0, 0, &s), 0);
+	assert_int_equal(vhp_dev_dma_unmap(host.dev, LOG_IOVA, log_mem.size), 0);
+	mem_destroy(&log_mem);
 }
 
 static int open_all(void **state)
