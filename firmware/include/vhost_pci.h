@@ -125,6 +125,10 @@ struct __attribute__((packed)) vhost_pci_ctrl_peer_virtq_info {
 	uint32_t virtq_num; /**< rows that follow */
 };
 
+#define VHOST_PCI_GSI_NONE 0xffffffffu
+/** Value written to offset 0 of the peer interrupt page: a peer RX queue's index, or this with a peer TX queue's. */
+#define VHOST_PCI_PEER_IRQ_TX 0x8000u
+
 /* vhost_pci_virtq.flags: ours. A driver that copies has to know how the peer uses the ring. */
 #define VHOST_PCI_VIRTQ_F_ENABLED 0x1u
 #define VHOST_PCI_VIRTQ_F_EVENT_IDX 0x2u     /**< the peer negotiated VIRTIO_F_EVENT_IDX */

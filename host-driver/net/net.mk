@@ -12,9 +12,9 @@ ALL += $(NET_PMD)
 $(NET_OBJ):
 	@mkdir -p $@
 
-$(NET_OBJ)/%.o: $(NET_DIR)/%.c $(DPDK_SDK) | $(NET_OBJ)
+$(NET_OBJ)/%.o: $(NET_DIR)/%.c $(DPDK_SDK) | $(NET_OBJ) $(REGS_H)
 	@$(CC) $(CFLAGS_COMMON) -O3 -fPIC -fvisibility=hidden -MMD -MP $(DPDK_CFLAGS) -I$(ACCESS_DIR) -Ifirmware/include \
-	    -c $< -o $@
+	    -I$(REGS_INC) -c $< -o $@
 
 $(NET_PMD): $(NET_SRCS:%.c=$(NET_OBJ)/%.o) $(ACCESS_PCI_LIB) $(ACCESS_LIB) | $(B)/lib
 	@$(CC) $(DPDK_LDFLAGS) -o $@ $^ -Wl,--as-needed -lrte_ethdev -lrte_net -lrte_bus_vdev -lrte_bus_pci \
@@ -32,17 +32,28 @@ TEST_DEPS_drv-net := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(NET_PMD) $(NET_OTHE
 TEST_CMD_drv-net  := python3 $(NET_DIR)/test/port.py
 TEST_WEIGHT_drv-net := 2
 
-# The data path against a device in memory, under sanitizers.
-NET_RING := $(B)/tests/drv-net-ring
-$(NET_RING): $(NET_DIR)/test/test_ring.c $(addprefix $(NET_DIR)/,$(filter-out vpnet_probe.c,$(NET_SRCS))) $(ACCESS_LIB) \
-             $(NET_DIR)/vpnet.h $(DPDK_SDK) | $(B)/tests
-	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(DPDK_CFLAGS) \
-	    -I$(ACCESS_DIR) -Ifirmware/include $(filter %.c,$^) $(ACCESS_LIB) -o $@ -Wl,--as-needed -lcmocka -lrte_ethdev \
-	    -lrte_net -lrte_mempool -lrte_ring -lrte_mbuf -lrte_eal -lrte_log -lrte_kvargs $(ACCESS_LIBS)
+# Both data paths in memory, under sanitizers: against a device, and (driver copy) against a peer's rings.
+NET_SANITIZE := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+NET_UNIT_OBJ := $(patsubst %.c,$(NET_OBJ)/unit-%.o,$(filter-out vpnet_probe.c,$(NET_SRCS)))
 
-TESTS                  += drv-net-ring
-TEST_DEPS_drv-net-ring := $(NET_RING)
-TEST_CMD_drv-net-ring  := $(NET_RING)
+$(NET_OBJ)/unit-%.o: $(NET_DIR)/%.c $(DPDK_SDK) | $(NET_OBJ) $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) $(NET_SANITIZE) -MMD -MP $(DPDK_CFLAGS) -I$(ACCESS_DIR) -Ifirmware/include -I$(REGS_INC) \
+	    -c $< -o $@
+
+$(NET_OBJ)/unit-%.o: $(NET_DIR)/test/%.c $(DPDK_SDK) | $(NET_OBJ) $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) $(NET_SANITIZE) -MMD -MP $(DPDK_CFLAGS) -I$(ACCESS_DIR) -Ifirmware/include -I$(REGS_INC) \
+	    -c $< -o $@
+
+define net_unit
+$(B)/tests/drv-net-$1: $(NET_OBJ)/unit-test_$1.o $(NET_UNIT_OBJ) $(ACCESS_LIB) | $(B)/tests
+	@$$(CC) $(NET_SANITIZE) $$^ -o $$@ -Wl,--as-needed -lcmocka -lrte_ethdev -lrte_net -lrte_mempool -lrte_ring -lrte_mbuf \
+	    -lrte_eal -lrte_log -lrte_kvargs $$(ACCESS_LIBS)
+TESTS                += drv-net-$1
+TEST_DEPS_drv-net-$1 := $(B)/tests/drv-net-$1
+TEST_CMD_drv-net-$1  := $(B)/tests/drv-net-$1
+endef
+$(eval $(call net_unit,ring))
+$(eval $(call net_unit,mirror))
 
 # rx interrupts, with a program of our own: no stock one that sleeps is packaged.
 NET_SLEEP := $(B)/tests/rx_sleep

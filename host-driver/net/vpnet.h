@@ -10,7 +10,9 @@
  *   vpnet_ctrl.c    control queues: the seed's handshake
  *   vpnet_service.c the thread that waits for the device's events
  *   vpnet_queue.c   memory and setup of the data queues, rx interrupts
- *   vpnet_rxtx.c    the data path
+ *   vpnet_rxtx.c    the data path with copy offload, and the receiveq's end of the other
+ *   vpnet_copy.c    the data path without it: driver copy
+ *   vpnet_mirror.c  driver copy's end of the peer's virtqueues, through the aperture
  *   vpnet_memory.c  DMA map of DPDK's memory for the socket back end
  *
  * Threads: the application's control calls and the service thread meet under `lock`; a data queue belongs to the core
@@ -50,6 +52,18 @@ extern int vpnet_logtype;
 #define VPNET_MAX_PEER_VQS 64u /* rows kept of a PEER_VIRTQ_INFO */
 #define VPNET_MAX_PEER_REGIONS 32u
 
+/** Device argument copy=. */
+enum vpnet_copy {
+	VPNET_COPY_AUTO, /**< the card if it offers that, else the driver */
+	VPNET_COPY_CARD,
+	VPNET_COPY_DRIVER,
+};
+
+struct vpnet_options {
+	enum vpnet_copy copy;
+	uint64_t peer_features; /**< at most these are accepted */
+};
+
 /* MSI-X vectors. */
 #define VPNET_VEC_CONFIG 0u
 #define VPNET_VEC_CTRL 1u
@@ -80,6 +94,9 @@ struct vpnet_queue_stats {
 	uint64_t doorbells; /* sent */
 	uint64_t no_mbuf;   /* rx: refills that found the pool empty */
 	uint64_t ring_full; /* tx: packets left to the caller */
+	/* Driver copy: accesses to the peer's memory (reads by line), interrupts that it got, or could not get. */
+	uint64_t peer_reads, peer_writes;
+	uint64_t peer_irqs, peer_irqs_impossible;
 };
 
 struct vpnet_rxq {
@@ -94,7 +111,8 @@ struct vpnet_rxq {
 	uint16_t queue;
 	bool mergeable;
 	bool scatter;
-	bool broken; /* the device broke the ring: nothing is taken until a restart */
+	bool broken;	  /* the device broke the ring: nothing is taken until a restart */
+	uint16_t own_idx; /* driver copy: next buffer to fill, as this driver serves the receiveq itself */
 	struct vpnet_queue_stats stats;
 	int event_fd; /* rx interrupt, -1 without */
 } __rte_cache_aligned;
@@ -123,11 +141,14 @@ struct vpnet_ctrl {
 	uint64_t vhost_pci_id;
 	uint64_t peer_features, accepted;
 	uint8_t need_map;
+	uint8_t peer_bar;  /* with need_map Y */
+	uint64_t peer_mem; /* as answered */
 	uint32_t nregions;
 	struct vhost_pci_mem_region regions[VPNET_MAX_PEER_REGIONS];
 	uint32_t nvqs[2]; /* VHOST_PCI_PEER_VIRTQ_TX, _RX */
 	struct vhost_pci_virtq vqs[2][VPNET_MAX_PEER_VQS];
-	bool dirty_logging;
+	uint64_t dirty_logging; /* 0 or 1 */
+	uint64_t dirty_logging_changes;
 	uint64_t received, sent, errors;
 };
 
@@ -150,6 +171,10 @@ struct vpnet {
 	uint16_t max_pairs;
 	uint16_t max_ring[2 + 2 * VPNET_MAX_PAIRS];
 	struct vhost_pci_net_config config;
+	struct vpnet_options options;
+	bool driver_copy;		 /* VHOST_PCI_NET_F_COPY_OFFLOAD was not accepted */
+	struct vpnet_mirror *mirrors[2]; /* VHOST_PCI_PEER_VIRTQ_TX, _RX; VPNET_MAX_PAIRS each */
+	uint16_t peer_rx_queues;	 /* of those, how many the tx queues may use */
 	struct vpnet_ctrl ctrl;
 	uint64_t connects, disconnects;
 
@@ -180,6 +205,8 @@ int vpnet_device_down(struct vpnet *net);
 void vpnet_device_disconnect(struct vpnet *net);
 int vpnet_device_status(struct vpnet *net, uint8_t *status);
 int vpnet_read_peer_connection(struct vpnet *net, uint16_t *value);
+/** GSI of the peer's RX queue, from the seed's registers; only while connected. */
+int vpnet_read_peer_gsi(struct vpnet *net, uint16_t queue, uint32_t *gsi);
 int vpnet_read_config(struct vpnet *net, struct vhost_pci_net_config *config);
 
 /* ------------------------------------------------------------------------------------------------ vpnet_queue.c */
@@ -212,6 +239,15 @@ void vpnet_rx_intr_close(struct vpnet *net);
 
 uint16_t vpnet_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n);
 uint16_t vpnet_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n);
+/* Driver copy (vpnet_copy.c). */
+uint16_t vpnet_mirror_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n);
+uint16_t vpnet_mirror_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n);
+/** Room for the header before the first byte, in memory that is this packet's alone. */
+static inline bool vpnet_tx_can_push(const struct rte_mbuf *m)
+{
+	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && rte_pktmbuf_headroom(m) >= VPNET_HDR_LEN &&
+		m->data_len > 0;
+}
 /** Post buffers for every free descriptor. @return descriptors posted. */
 uint16_t vpnet_rxq_refill(struct vpnet_rxq *q);
 /** Tell the device about what was published since @p old, if it wants to know. */
@@ -252,7 +288,7 @@ extern const struct eth_dev_ops vpnet_ops;
 bool vpnet_link_set(struct vpnet *net);
 
 /** Take over @p dev (also on failure) and make a port of it. */
-int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *dev);
+int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *dev, const struct vpnet_options *options);
 int vpnet_remove(const char *name);
 
 /* ------------------------------------------------------------------------------------------------ vpnet_stats.c */

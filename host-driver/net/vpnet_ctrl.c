@@ -10,13 +10,15 @@
 #include <rte_errno.h>
 #include <string.h>
 
+#include "vpnet_mirror.h"
+
 #define RING 32u
 #define BUFFERS 16u
 #define BUFFER_SIZE 2048u
 
 /*
- * Peer features that a vhost-pci-net driver with copy offload can agree to. GUEST_*: what the peer may receive binds
- * nobody. MRG_RXBUF and LOG_ALL: the card writes the peer's memory, and the card logs it. HOST_*: refused, this driver
+ * Peer features that this driver can agree to. GUEST_*: what the peer may receive binds nobody. MRG_RXBUF: both ways to
+ * copy do it. LOG_ALL: the card logs what it writes, also what goes through the aperture. HOST_*: refused, this driver
  * does not take segmentation requests; the device renegotiates with the peer.
  */
 #define ACCEPTED_PEER_FEATURES                                                             \
@@ -92,7 +94,7 @@ void vpnet_ctrl_clear(struct vpnet *net)
 	c->peer_features = c->accepted = 0;
 	c->nregions = 0;
 	c->nvqs[0] = c->nvqs[1] = 0;
-	c->dirty_logging = false;
+	c->dirty_logging = 0;
 	/* Control messages are interrupts always. */
 	if (c->rx.event_idx)
 		*c->rx.used_event_at = 0;
@@ -174,7 +176,7 @@ static const char *feature_bits(struct vpnet *net, const uint8_t *payload, size_
 		return "wrong length";
 	memcpy(&bits, payload, sizeof(bits));
 	c->peer_features = rte_le_to_cpu_64(bits.feature_bits);
-	c->accepted = c->peer_features & ACCEPTED_PEER_FEATURES;
+	c->accepted = c->peer_features & ACCEPTED_PEER_FEATURES & net->options.peer_features;
 	if (c->accepted != c->peer_features)
 		VPNET_LOG(NOTICE, net,
 			  "peer features 0x%" PRIx64 ": accepted 0x%" PRIx64 ", the peer has to renegotiate",
@@ -182,6 +184,36 @@ static const char *feature_bits(struct vpnet *net, const uint8_t *payload, size_
 	bits.feature_bits = rte_cpu_to_le_64(c->accepted);
 	send_message(net, VHOST_PCI_CTRL_PEER_FEATURE_BITS, &bits, sizeof(bits));
 	return NULL;
+}
+
+/* The seed's need_map Y: map the BAR. @return the address that maps to the peer's memory; 0 with *wrong set. */
+static uint64_t map_peer(struct vpnet *net, uint64_t bar, const char **wrong)
+{
+	const struct vpnet_ctrl *c = &net->ctrl;
+	uint64_t size = bar < 6 ? vhp_dev_bar_size(net->dev, (unsigned int)bar) : 0;
+	void *address;
+
+	if (size == 0 || bar == net->pci.common.bar) {
+		*wrong = "peer_mem is no BAR that the function has for it";
+		return 0;
+	}
+	for (uint32_t i = 0; i < c->nregions; i++) {
+		const struct vhost_pci_mem_region *r = &c->regions[i];
+
+		if (r->size == 0 || r->gpa + (r->size - 1) < r->gpa || r->size > size ||
+		    r->bar_offset > size - r->size || r->bar_offset % 4096 != 0) {
+			*wrong = "a region is empty, wraps around, or does not lie in the BAR on a page";
+			return 0;
+		}
+	}
+	net->ctrl.peer_bar = (uint8_t)bar;
+	address = vhp_dev_bar_address(net->dev, (unsigned int)bar);
+	if (address != NULL)
+		return (uint64_t)(uintptr_t)address;
+	/* Nothing to map: every access is a message. The answer names no address of this process, but is not 0. */
+	VPNET_LOG(INFO, net, "BAR %u is not mapped: each access to the peer's memory is a message of the socket",
+		  (unsigned int)bar);
+	return UINT64_C(1) << 32 | bar;
 }
 
 static const char *mem_info(struct vpnet *net, const uint8_t *payload, size_t len)
@@ -204,6 +236,9 @@ static const char *mem_info(struct vpnet *net, const uint8_t *payload, size_t le
 		return "length does not fit nregions";
 	if (info.need_map != VHOST_PCI_MEM_INFO_NEED_MAP_N && info.need_map != VHOST_PCI_MEM_INFO_NEED_MAP_Y)
 		return "need_map is neither 0 nor 1";
+	if (net->driver_copy && info.need_map != VHOST_PCI_MEM_INFO_NEED_MAP_Y)
+		return "need_map N: management does not show the peer's memory (vhp-vdpad --aperture), so the driver cannot copy";
+	vpnet_mirrors_forget(net);
 	c->need_map = info.need_map;
 	c->nregions = n;
 	for (uint32_t i = 0; i < n; i++) {
@@ -214,11 +249,21 @@ static const char *mem_info(struct vpnet *net, const uint8_t *payload, size_t le
 		c->regions[i].size = rte_le_to_cpu_64(r.size);
 		c->regions[i].bar_offset = rte_le_to_cpu_64(r.bar_offset);
 	}
-	/* The card copies: the peer's memory is never mapped here, and the answer's address says so. */
-	if (info.need_map == VHOST_PCI_MEM_INFO_NEED_MAP_Y)
+	c->peer_mem = 0;
+	if (net->driver_copy) {
+		const char *wrong = NULL;
+
+		c->peer_mem = map_peer(net, rte_le_to_cpu_64(info.peer_mem), &wrong);
+		if (wrong != NULL) {
+			c->nregions = 0;
+			return wrong;
+		}
+	} else if (info.need_map == VHOST_PCI_MEM_INFO_NEED_MAP_Y) {
+		/* The card copies: the peer's memory is never mapped here, and the answer's address says so. */
 		VPNET_LOG(INFO, net, "the device shows the peer's memory in a BAR; not mapped, copy offload is in use");
+	}
 	memcpy(answer, payload, len);
-	info.peer_mem = 0;
+	info.peer_mem = rte_cpu_to_le_64(c->peer_mem);
 	memcpy(answer, &info, sizeof(info));
 	send_message(net, VHOST_PCI_CTRL_PEER_MEM_INFO, answer, len);
 	return NULL;
@@ -255,6 +300,8 @@ static const char *virtq_info(struct vpnet *net, const uint8_t *payload, size_t 
 			.gsi = rte_le_to_cpu_32(vq.gsi),
 		};
 	}
+	vpnet_mirrors_setup(net, info.tx_or_rx);
+	vpnet_mirrors_update(net);
 	return NULL;
 }
 
@@ -264,8 +311,10 @@ static const char *dirty_page_logging(struct vpnet *net, const uint8_t *payload,
 		return "wrong length";
 	if (payload[0] != VHOST_PCI_DIRTY_PAGE_LOGGING_OFF && payload[0] != VHOST_PCI_DIRTY_PAGE_LOGGING_ON)
 		return "off_or_on is neither 0 nor 1";
-	/* Pages of the peer are written by the card, so the card logs them; here it is only shown. */
+	/* Every write to the peer goes through the card, in both ways to copy, so the card logs it; here it is only shown. */
+	net->ctrl.dirty_logging_changes += net->ctrl.dirty_logging != payload[0];
 	net->ctrl.dirty_logging = payload[0] == VHOST_PCI_DIRTY_PAGE_LOGGING_ON;
+	VPNET_LOG(INFO, net, "dirty page logging %s", payload[0] ? "on" : "off");
 	return NULL;
 }
 

@@ -7,21 +7,25 @@
 #include <rte_cycles.h>
 #include <string.h>
 
+#include "vpnet_mirror.h"
+
 /* Bounds on an unresponsive device; generous, a simulated card is slow. */
 #define RESET_MS 30000
 #define DISCONNECT_MS 15000
 
 /*
  * What this driver can use. INDIRECT_DESC is not among it: a chain in the ring costs no more than an indirect table, and
- * one dependent read less. PV_INTERRUPT is: the driver has nothing to inject with copy offload, and says so by using the
- * doorbells only, but a device whose environment supports it shall see it accepted.
+ * one dependent read less. PV_INTERRUPT is: with driver copy the driver interrupts the peer itself; with copy offload it has
+ * nothing to inject, but a device whose environment supports it shall see it accepted.
  */
 #define SUPPORTED_FEATURES                                                                              \
 	(RTE_BIT64(VHOST_PCI_NET_F_MAC) | RTE_BIT64(VHOST_PCI_NET_F_CTRL_MAC_ADDR) |                    \
 	 RTE_BIT64(VHOST_PCI_NET_F_MRG_RXBUF) | RTE_BIT64(VHOST_PCI_NET_F_COPY_OFFLOAD) |               \
 	 RTE_BIT64(VHOST_PCI_NET_F_MQ) | RTE_BIT64(VHP_F_RING_EVENT_IDX) | RTE_BIT64(VHP_F_VERSION_1) | \
 	 RTE_BIT64(VHP_F_PV_INTERRUPT))
-#define REQUIRED_FEATURES (RTE_BIT64(VHOST_PCI_NET_F_COPY_OFFLOAD) | RTE_BIT64(VHP_F_VERSION_1))
+#define REQUIRED_FEATURES RTE_BIT64(VHP_F_VERSION_1)
+/* Driver copy: the device does not look at the data queues, so nobody would write avail_event there. */
+#define NOT_WITH_DRIVER_COPY (RTE_BIT64(VHOST_PCI_NET_F_COPY_OFFLOAD) | RTE_BIT64(VHP_F_RING_EVENT_IDX))
 
 static int get(struct vpnet *net, uint32_t offset, unsigned int width, uint64_t *value)
 {
@@ -70,6 +74,23 @@ int vpnet_read_peer_connection(struct vpnet *net, uint16_t *value)
 {
 	*value = 0;
 	return peer_access(net, false, value);
+}
+
+int vpnet_read_peer_gsi(struct vpnet *net, uint16_t queue, uint32_t *gsi)
+{
+	bool aligned = net->pci.peer.length != 0;
+	const struct vhp_virtio_area *a = aligned ? &net->pci.peer : &net->pci.common;
+	uint64_t select = aligned ? offsetof(struct vhost_pci_peer_block, peer_rx_queue_select)
+				  : VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT;
+	uint64_t at = aligned ? offsetof(struct vhost_pci_peer_block, peer_rx_queue_gsi)
+			      : VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI;
+	uint64_t value;
+	int rc = vhp_dev_write(net->dev, a->bar, a->offset + select, 2, queue);
+
+	if (rc == 0)
+		rc = vhp_dev_read(net->dev, a->bar, a->offset + at, 4, &value);
+	*gsi = rc == 0 ? (uint32_t)value : VHOST_PCI_GSI_NONE;
+	return rc;
 }
 
 int vpnet_read_config(struct vpnet *net, struct vhost_pci_net_config *config)
@@ -163,7 +184,16 @@ static int negotiate(struct vpnet *net)
 			  net->device_features, (uint64_t)REQUIRED_FEATURES);
 		return -ENOTSUP;
 	}
+	net->driver_copy = net->options.copy == VPNET_COPY_DRIVER ||
+		(net->options.copy == VPNET_COPY_AUTO &&
+		 !(net->device_features & RTE_BIT64(VHOST_PCI_NET_F_COPY_OFFLOAD)));
+	if (!net->driver_copy && !(net->device_features & RTE_BIT64(VHOST_PCI_NET_F_COPY_OFFLOAD))) {
+		VPNET_LOG(ERR, net, "copy=card: the device does not offer VHOST_PCI_NET_F_COPY_OFFLOAD");
+		return -ENOTSUP;
+	}
 	net->features = net->device_features & SUPPORTED_FEATURES;
+	if (net->driver_copy)
+		net->features &= ~NOT_WITH_DRIVER_COPY;
 	rc = write_features(net, net->features);
 	if (rc == 0)
 		rc = add_status(net, VIRTIO_CONFIG_S_FEATURES_OK);
@@ -195,9 +225,14 @@ static int read_queues(struct vpnet *net)
 	net->max_pairs = 1;
 	if (vpnet_has(net, VHOST_PCI_NET_F_MQ) && net->config.max_queue_pairs > 1)
 		net->max_pairs = RTE_MIN(net->config.max_queue_pairs, VPNET_MAX_PAIRS);
+	/* The seed's device has no transmitq: there the peer's own rings are written to. */
 	while (net->max_pairs > 1 && VHOST_PCI_VQ_TX(net->max_pairs - 1) >= net->num_queues)
 		net->max_pairs--;
 	for (uint16_t q = 0; q <= VHOST_PCI_VQ_TX(net->max_pairs - 1); q++) {
+		if (net->driver_copy && q > VHOST_PCI_VQ_CTRL_TX && q % 2 != 0) {
+			net->max_ring[q] = VPNET_MAX_RING;
+			continue;
+		}
 		rc = put(net, VIRTIO_PCI_COMMON_Q_SELECT, 2, q);
 		if (rc == 0)
 			rc = get(net, VIRTIO_PCI_COMMON_Q_SIZE, 2, &value);
@@ -306,6 +341,8 @@ static int enable_queues(struct vpnet *net)
 		}
 		if (txq != NULL && rc == 0) {
 			vpnet_txq_clear(txq);
+			if (net->driver_copy)
+				continue;
 			txq->ring.vector = VPNET_NO_VECTOR;
 			rc = enable_queue(net, &txq->ring);
 		}
@@ -338,7 +375,7 @@ int vpnet_device_up(struct vpnet *net)
 	/* Before DRIVER_OK the device must not be notified; so everything that was posted is announced now. */
 	vpnet_ring_notify(net, &net->ctrl.rx, 0);
 	for (unsigned int i = 0; i < VPNET_MAX_PAIRS; i++)
-		if (net->rxqs[i] != NULL)
+		if (net->rxqs[i] != NULL && !net->driver_copy)
 			vpnet_ring_notify(net, &net->rxqs[i]->ring, 0);
 	if (net->mac_changed && vpnet_has(net, VHOST_PCI_NET_F_CTRL_MAC_ADDR))
 		vpnet_ctrl_send_mac(net);
@@ -351,6 +388,7 @@ int vpnet_device_down(struct vpnet *net)
 
 	if (!net->live)
 		return 0;
+	vpnet_mirrors_forget(net);
 	rc = net->dead ? 0 : reset(net);
 	if (rc < 0 && vhp_dev_alive(net->dev)) {
 		/* It may still write to our buffers: as a last resort the function is reset by VFIO, which ends all DMA. */
@@ -380,6 +418,9 @@ void vpnet_device_disconnect(struct vpnet *net)
 	if (net->dead || vpnet_read_peer_connection(net, &connection) < 0 || connection == 0)
 		return;
 	VPNET_LOG(DEBUG, net, "closing the connection to the peer");
+	pthread_mutex_lock(&net->lock);
+	vpnet_mirrors_forget(net);
+	pthread_mutex_unlock(&net->lock);
 	connection = 0;
 	if (peer_access(net, true, &connection) < 0)
 		return;

@@ -7,6 +7,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vpnet_mirror.h"
+
 /* What PCIe Gen3 x16 carries; there is no wire, so the figure is for information only. */
 #define LINK_SPEED RTE_ETH_SPEED_NUM_100G
 #define OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
@@ -50,6 +52,7 @@ static int link_update(struct rte_eth_dev *eth, int wait_to_complete)
 		else if (connection != net->peer_connection)
 			net->disconnects++;
 		net->peer_connection = connection;
+		vpnet_mirrors_update(net);
 	}
 	vpnet_link_set(net);
 	pthread_mutex_unlock(&net->lock);
@@ -94,7 +97,8 @@ static void discard(struct vpnet_rxq *q)
 	uint16_t n;
 
 	for (unsigned int left = q->ring.size; left > 0; left -= RTE_MIN(left, (unsigned int)n)) {
-		n = vpnet_rx_burst(q, pkts, RTE_DIM(pkts));
+		n = q->net->driver_copy ? vpnet_mirror_rx_burst(q, pkts, RTE_DIM(pkts))
+					: vpnet_rx_burst(q, pkts, RTE_DIM(pkts));
 		if (n == 0)
 			return;
 		rte_pktmbuf_free_bulk(pkts, n);
@@ -116,6 +120,12 @@ static int start(struct rte_eth_dev *eth)
 	uint16_t connection;
 	int rc = 0;
 
+	if (data->dev_conf.intr_conf.rxq != 0 && net->driver_copy) {
+		VPNET_LOG(
+			ERR, net,
+			"no rx interrupts with driver copy: the peer's rings are polled, a kick reaches the card only");
+		return -ENOTSUP;
+	}
 	if (data->dev_conf.intr_conf.rxq != 0) {
 		rc = vpnet_rx_intr_open(net);
 		if (rc < 0)
@@ -132,8 +142,8 @@ static int start(struct rte_eth_dev *eth)
 		for (unsigned int i = 0; i < data->nb_rx_queues; i++)
 			discard(net->rxqs[i]);
 	if (rc == 0) {
-		eth->rx_pkt_burst = vpnet_rx_burst;
-		eth->tx_pkt_burst = vpnet_tx_burst;
+		eth->rx_pkt_burst = net->driver_copy ? vpnet_mirror_rx_burst : vpnet_rx_burst;
+		eth->tx_pkt_burst = net->driver_copy ? vpnet_mirror_tx_burst : vpnet_tx_burst;
 		memset(data->rx_queue_state, RTE_ETH_QUEUE_STATE_STARTED, data->nb_rx_queues);
 		memset(data->tx_queue_state, RTE_ETH_QUEUE_STATE_STARTED, data->nb_tx_queues);
 		if (vpnet_read_peer_connection(net, &connection) == 0)
@@ -187,6 +197,7 @@ static int uninit(struct vpnet *net)
 	vhp_dev_close(net->dev); /* ends all DMA, whatever the device did above */
 	net->dev = NULL;
 	vpnet_ctrl_free(net);
+	vpnet_mirrors_free(net);
 	close(net->config_fd);
 	close(net->ctrl_fd);
 	close(net->stop_fd);
@@ -413,11 +424,13 @@ static int init(struct vpnet *net, struct rte_eth_dev *eth)
 		if (rc < 0)
 			return rc;
 	}
-	rc = vpnet_ctrl_alloc(net);
+	rc = net->driver_copy ? vpnet_mirrors_alloc(net) : 0;
+	if (rc == 0)
+		rc = vpnet_ctrl_alloc(net);
 	return rc < 0 ? rc : vpnet_service_start(net);
 }
 
-int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *dev)
+int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *dev, const struct vpnet_options *options)
 {
 	struct rte_eth_dev *eth = rte_eth_dev_allocate(name);
 	struct vpnet *net;
@@ -447,6 +460,7 @@ int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *de
 	snprintf(net->name, sizeof(net->name), "%s", name);
 	net->eth = eth;
 	net->dev = dev;
+	net->options = *options;
 	net->config_fd = net->ctrl_fd = net->stop_fd = -1;
 	pthread_mutex_init(&net->lock, NULL);
 
@@ -457,8 +471,9 @@ int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *de
 		return rc;
 	}
 	rte_eth_dev_probing_finish(eth);
-	VPNET_LOG(INFO, net, "%s: %u queue pair(s) of up to %u entries, features 0x%" PRIx64, vhp_dev_info(dev)->name,
-		  net->max_pairs, net->max_ring[VHOST_PCI_VQ_RX(0)], net->features);
+	VPNET_LOG(INFO, net, "%s: %u queue pair(s) of up to %u entries, features 0x%" PRIx64 ", the %s copies",
+		  vhp_dev_info(dev)->name, net->max_pairs, net->max_ring[VHOST_PCI_VQ_RX(0)], net->features,
+		  net->driver_copy ? "driver" : "card");
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <bus_vdev_driver.h>
 #include <errno.h>
 #include <rte_kvargs.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vhp_dpdk_release.h"
@@ -13,6 +14,8 @@ RTE_LOG_REGISTER(vpnet_logtype, pmd.net.vhost_pci, INFO);
 #define LOG(level, name, ...) RTE_LOG_LINE_PREFIX(level, VPNET, "%s: ", name, __VA_ARGS__)
 
 #define ARG_SOCKET "socket"
+#define ARG_COPY "copy"
+#define ARG_FEATURES "peer_features"
 
 /* What holds for both buses, before the device is touched. */
 static int may_probe(const char *name)
@@ -28,16 +31,48 @@ static int may_probe(const char *name)
 	return 0;
 }
 
-/*
- * Read `socket=PATH`. Every key is looked at here, because rte_kvargs_parse does not say which one it did not like.
- *
- * @param path  gets the path; NULL if no argument is allowed
- */
-static int read_arguments(const char *name, const char *args, char *path, size_t size)
+struct arguments {
+	char socket[108];
+	struct vpnet_options options;
+};
+
+static int take_copy(const char *name, const char *value, struct vpnet_options *o)
 {
+	if (strcmp(value, "auto") == 0)
+		o->copy = VPNET_COPY_AUTO;
+	else if (strcmp(value, "card") == 0)
+		o->copy = VPNET_COPY_CARD;
+	else if (strcmp(value, "driver") == 0)
+		o->copy = VPNET_COPY_DRIVER;
+	else {
+		LOG(ERR, name, ARG_COPY "=%s: it is auto, card or driver", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int take_features(const char *name, const char *value, struct vpnet_options *o)
+{
+	char *end;
+
+	errno = 0;
+	o->peer_features = strtoull(value, &end, 0);
+	if (errno != 0 || *end != '\0' || value[0] == '-') {
+		LOG(ERR, name, ARG_FEATURES "=%s is no 64-bit number", value);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* Every key is looked at here, because rte_kvargs_parse does not say which one it did not like. */
+static int read_arguments(const char *name, const char *args, bool socket, struct arguments *a)
+{
+	unsigned int seen = 0;
 	struct rte_kvargs *list;
 	int rc = 0;
 
+	memset(a, 0, sizeof(*a));
+	a->options.peer_features = UINT64_MAX;
 	if (args == NULL || args[0] == '\0')
 		return 0;
 	list = rte_kvargs_parse(args, NULL);
@@ -46,21 +81,31 @@ static int read_arguments(const char *name, const char *args, char *path, size_t
 		return -EINVAL;
 	}
 	for (unsigned int i = 0; i < list->count && rc == 0; i++) {
+		static const char *const keys[] = { ARG_COPY, ARG_FEATURES, ARG_SOCKET };
 		const char *key = list->pairs[i].key, *value = list->pairs[i].value;
+		unsigned int k = 0, n = RTE_DIM(keys) - !socket;
 
+		while (k < n && strcmp(key, keys[k]) != 0)
+			k++;
 		rc = -EINVAL;
-		if (path == NULL)
-			LOG(ERR, name, "unknown device argument '%s': a PCI function takes none", key);
-		else if (strcmp(key, ARG_SOCKET) != 0)
-			LOG(ERR, name, "unknown device argument '%s': known is " ARG_SOCKET "=PATH", key);
+		if (k == n)
+			LOG(ERR, name,
+			    "unknown device argument '%s': known are %s" ARG_COPY "=auto|card|driver and " ARG_FEATURES
+			    "=MASK",
+			    key, socket ? ARG_SOCKET "=PATH, " : "");
 		else if (value == NULL || value[0] == '\0')
-			LOG(ERR, name, ARG_SOCKET " needs a path");
-		else if (path[0] != '\0')
-			LOG(ERR, name, ARG_SOCKET " is given twice");
-		else if (strlen(value) >= size)
-			LOG(ERR, name, ARG_SOCKET ": the path is longer than %zu characters", size - 1);
+			LOG(ERR, name, "%s needs a value", key);
+		else if (seen & 1u << k)
+			LOG(ERR, name, "%s is given twice", key);
+		else if (k == 0)
+			rc = take_copy(name, value, &a->options);
+		else if (k == 1)
+			rc = take_features(name, value, &a->options);
+		else if (strlen(value) >= sizeof(a->socket))
+			LOG(ERR, name, ARG_SOCKET ": the path is longer than %zu characters", sizeof(a->socket) - 1);
 		else
-			rc = snprintf(path, size, "%s", value) > 0 ? 0 : -EINVAL;
+			rc = snprintf(a->socket, sizeof(a->socket), "%s", value) > 0 ? 0 : -EINVAL;
+		seen |= 1u << k;
 	}
 	rte_kvargs_free(list);
 	return rc;
@@ -71,24 +116,25 @@ static int read_arguments(const char *name, const char *args, char *path, size_t
 static int vdev_probe(struct rte_vdev_device *vdev)
 {
 	const char *name = rte_vdev_device_name(vdev);
-	char path[108] = "", err[256];
+	struct arguments a;
 	struct vhp_dev *dev;
+	char err[256];
 	int rc = may_probe(name);
 
 	if (rc == 0)
-		rc = read_arguments(name, rte_vdev_device_args(vdev), path, sizeof(path));
+		rc = read_arguments(name, rte_vdev_device_args(vdev), true, &a);
 	if (rc < 0)
 		return rc;
-	if (path[0] == '\0') {
+	if (a.socket[0] == '\0') {
 		LOG(ERR, name, "needs " ARG_SOCKET "=PATH, the vfio-user socket of a vhost-pci-net function");
 		return -EINVAL;
 	}
-	rc = vhp_dev_open_socket(path, &dev, err, sizeof(err));
+	rc = vhp_dev_open_socket(a.socket, &dev, err, sizeof(err));
 	if (rc < 0) {
 		LOG(ERR, name, "%s", err);
 		return rc;
 	}
-	return vpnet_create(&vdev->device, name, dev);
+	return vpnet_create(&vdev->device, name, dev, &a.options);
 }
 
 static int vdev_remove(struct rte_vdev_device *vdev)
@@ -113,7 +159,8 @@ static struct rte_vdev_driver vdev_driver = {
 };
 
 RTE_PMD_REGISTER_VDEV(net_vhost_pci, vdev_driver);
-RTE_PMD_REGISTER_PARAM_STRING(net_vhost_pci, ARG_SOCKET "=<path>");
+RTE_PMD_REGISTER_PARAM_STRING(net_vhost_pci,
+			      ARG_SOCKET "=<path> " ARG_COPY "=auto|card|driver " ARG_FEATURES "=<mask>");
 
 /* ---------------------------------------------------------------------------------------------------- PCI */
 
@@ -121,13 +168,14 @@ static int pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 {
 	const char *name = pci->device.name;
 	const char *args = pci->device.devargs != NULL ? pci->device.devargs->args : NULL;
+	struct arguments a;
 	struct vhp_dev *dev;
 	char err[256];
 	int rc = may_probe(name);
 
 	(void)driver;
 	if (rc == 0)
-		rc = read_arguments(name, args, NULL, 0);
+		rc = read_arguments(name, args, false, &a);
 	if (rc < 0)
 		return rc;
 	rc = vhp_dev_open_pci(pci, false, &dev, err, sizeof(err));
@@ -135,7 +183,7 @@ static int pci_probe(struct rte_pci_driver *driver, struct rte_pci_device *pci)
 		LOG(ERR, name, "%s", err);
 		return rc;
 	}
-	return vpnet_create(&pci->device, name, dev);
+	return vpnet_create(&pci->device, name, dev, &a.options);
 }
 
 static int pci_remove(struct rte_pci_device *pci)
@@ -158,4 +206,5 @@ static struct rte_pci_driver pci_driver = {
 
 RTE_PMD_REGISTER_PCI(net_vhost_pci_pci, pci_driver);
 RTE_PMD_REGISTER_PCI_TABLE(net_vhost_pci_pci, pci_ids);
+RTE_PMD_REGISTER_PARAM_STRING(net_vhost_pci_pci, ARG_COPY "=auto|card|driver " ARG_FEATURES "=<mask>");
 RTE_PMD_REGISTER_KMOD_DEP(net_vhost_pci_pci, "* vfio-pci");

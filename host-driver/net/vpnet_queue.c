@@ -234,6 +234,7 @@ void vpnet_rxq_clear(struct vpnet_rxq *q)
 		q->free_ids[q->nfree++] = q->ring.size - 1 - i;
 	}
 	q->broken = false;
+	q->own_idx = 0;
 	vpnet_ring_clear(q->net, &q->ring);
 }
 

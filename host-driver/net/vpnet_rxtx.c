@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Split virtqueues, polled. The card copies, so receiving and sending is ring work only: no register access per packet,
+ * Split virtqueues, polled. Where the card copies, receiving and sending is ring work only: no register access per packet,
  * at most one doorbell per burst and only if the device asked for it (flags or avail_event).
  *
  * What the device writes (used ring, header) is checked before it is used; a queue whose ring is broken stops, is
@@ -248,8 +248,9 @@ uint16_t vpnet_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 	if (q->nfree >= q->free_thresh && !q->broken) {
 		uint16_t old = ring->avail_idx;
 
+		/* (Without copy offload nobody but this driver looks at the ring.) */
 		if (vpnet_rxq_refill(q) > 0)
-			q->stats.doorbells += vpnet_ring_notify(q->net, ring, old);
+			q->stats.doorbells += !q->net->driver_copy && vpnet_ring_notify(q->net, ring, old);
 		else
 			q->net->eth->data->rx_mbuf_alloc_failed++;
 		if (q->event_fd < 0)
@@ -324,13 +325,6 @@ static uint32_t tx_reclaim(struct vpnet_txq *q, uint32_t max)
 	return done;
 }
 
-/* Room for the header before the first byte, in memory that is this packet's alone. */
-static bool tx_can_push(const struct rte_mbuf *m)
-{
-	return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1 && rte_pktmbuf_headroom(m) >= VPNET_HDR_LEN &&
-		m->data_len > 0;
-}
-
 static uint16_t tx_put(struct vpnet_txq *q, uint64_t addr, uint32_t len, uint16_t id, bool more)
 {
 	struct vring_desc *d = &q->ring.desc[id];
@@ -395,7 +389,7 @@ uint16_t vpnet_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 		tx_reclaim(q, UINT32_MAX);
 	for (done = 0; done < n; done++) {
 		struct rte_mbuf *m = pkts[done];
-		bool push = tx_can_push(m);
+		bool push = vpnet_tx_can_push(m);
 		uint16_t need = tx_need(q, m, push);
 
 		if (unlikely(need == 0)) {

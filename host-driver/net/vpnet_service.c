@@ -17,6 +17,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "vpnet_mirror.h"
+
 enum {
 	POLL_STOP,
 	POLL_CONFIG,
@@ -30,6 +32,23 @@ static void drain(int fd)
 	eventfd_t value;
 
 	(void)!eventfd_read(fd, &value);
+}
+
+/* They may change with any peer status interrupt. */
+static void read_gsis(struct vpnet *net)
+{
+	uint16_t n = net->mirrors[0] != NULL ? net->peer_rx_queues : 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		struct vpnet_mirror *m = &net->mirrors[VHOST_PCI_PEER_VIRTQ_RX][i];
+		uint32_t gsi;
+
+		if (vpnet_read_peer_gsi(net, i, &gsi) < 0)
+			return;
+		rte_spinlock_lock(&m->lock);
+		m->gsi = gsi;
+		rte_spinlock_unlock(&m->lock);
+	}
 }
 
 /* Configuration or peer status changed. @return true if the link did. */
@@ -60,6 +79,9 @@ static bool status_changed(struct vpnet *net)
 		}
 		net->peer_connection = connection;
 		net->config = config;
+		if (connection == 1)
+			read_gsis(net);
+		vpnet_mirrors_update(net);
 	}
 	link = vpnet_link_set(net);
 	pthread_mutex_unlock(&net->lock);

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "vpnet_mirror.h"
+
 int vpnet_stats_get(struct rte_eth_dev *eth, struct rte_eth_stats *stats)
 {
 	const struct vpnet *net = eth->data->dev_private;
@@ -65,10 +67,20 @@ static const struct row {
 	{ "ctrl_received", OF_PORT, offsetof(struct vpnet, ctrl.received) },
 	{ "ctrl_sent", OF_PORT, offsetof(struct vpnet, ctrl.sent) },
 	{ "ctrl_errors", OF_PORT, offsetof(struct vpnet, ctrl.errors) },
+	{ "dirty_page_logging", OF_PORT, offsetof(struct vpnet, ctrl.dirty_logging) },
+	{ "dirty_page_logging_changes", OF_PORT, offsetof(struct vpnet, ctrl.dirty_logging_changes) },
 	{ "doorbells", OF_RXQ, offsetof(struct vpnet_queue_stats, doorbells) },
 	{ "no_mbuf", OF_RXQ, offsetof(struct vpnet_queue_stats, no_mbuf) },
+	{ "peer_reads", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_reads) },
+	{ "peer_writes", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_writes) },
+	{ "peer_interrupts", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_irqs) },
+	{ "peer_interrupts_impossible", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_irqs_impossible) },
 	{ "doorbells", OF_TXQ, offsetof(struct vpnet_queue_stats, doorbells) },
 	{ "ring_full", OF_TXQ, offsetof(struct vpnet_queue_stats, ring_full) },
+	{ "peer_reads", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_reads) },
+	{ "peer_writes", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_writes) },
+	{ "peer_interrupts", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_irqs) },
+	{ "peer_interrupts_impossible", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_irqs_impossible) },
 };
 
 static unsigned int copies(const struct rte_eth_dev *eth, const struct row *r)
@@ -138,6 +150,30 @@ static void dump_ring(FILE *f, const char *what, unsigned int queue, const struc
 		r->vector, broken ? ", BROKEN" : "");
 }
 
+static void dump_mirrors(FILE *f, struct vpnet *net)
+{
+	static const char *const states[] = {
+		[VPNET_MIRROR_ABSENT] = "absent", [VPNET_MIRROR_READY] = "ready",   [VPNET_MIRROR_RUNNING] = "running",
+		[VPNET_MIRROR_DARK] = "dark",	  [VPNET_MIRROR_BROKEN] = "BROKEN",
+	};
+
+	for (unsigned int which = 0; which < 2 && net->mirrors[which] != NULL; which++) {
+		for (unsigned int i = 0; i < VPNET_MAX_PAIRS; i++) {
+			struct vpnet_mirror *m = &net->mirrors[which][i];
+
+			rte_spinlock_lock(&m->lock);
+			if (m->state != VPNET_MIRROR_ABSENT)
+				fprintf(f,
+					"  mirrored %s %u: %s, %u entries, avail %u (peer %u), used %u%s%s%s, gsi %d\n",
+					which == VHOST_PCI_PEER_VIRTQ_TX ? "rx" : "tx", i, states[m->state], m->size,
+					m->last_avail, m->avail_idx, m->used_idx, m->event_idx ? ", EVENT_IDX" : "",
+					m->indirect ? ", INDIRECT_DESC" : "", m->mergeable ? ", mergeable" : "",
+					(int)m->gsi);
+			rte_spinlock_unlock(&m->lock);
+		}
+	}
+}
+
 int vpnet_dump(struct rte_eth_dev *eth, FILE *f)
 {
 	struct vpnet *net = eth->data->dev_private;
@@ -157,6 +193,9 @@ int vpnet_dump(struct rte_eth_dev *eth, FILE *f)
 		c->vhost_pci_id, c->received, c->sent, c->errors);
 	fprintf(f, "  peer features 0x%" PRIx64 ", accepted 0x%" PRIx64 ", need_map %u, dirty logging %s\n",
 		c->peer_features, c->accepted, c->need_map, c->dirty_logging ? "on" : "off");
+	fprintf(f, "  the %s copies; peer_mem answered 0x%" PRIx64 "\n", net->driver_copy ? "driver" : "card",
+		c->peer_mem);
+	dump_mirrors(f, net);
 	for (uint32_t i = 0; i < c->nregions; i++)
 		fprintf(f, "  peer memory %u: gpa 0x%" PRIx64 " size 0x%" PRIx64 " bar offset 0x%" PRIx64 "\n", i,
 			c->regions[i].gpa, c->regions[i].size, c->regions[i].bar_offset);
