@@ -110,6 +110,7 @@ module vhp_block_x8 (
   // ---------------------------------------------------------------- RQ and CC: from the card
   vhp_pcie_pkg::rq_user_t rq_card;
   rq256_user_t            rq_block;
+  logic                   rq_ready;
   assign rq_card = c_axis_rq_tuser;
   always_comb begin
     rq_block              = '0;
@@ -127,24 +128,24 @@ module vhp_block_x8 (
 
   vhp_beat_split #(.SideW($bits(rq256_user_t))) u_rq (
     .clk_i, .rst_i,
-    .in_valid_i(c_axis_rq_tvalid), .in_ready_o(c_axis_rq_tready[0]), .in_data_i(c_axis_rq_tdata),
+    .in_valid_i(c_axis_rq_tvalid), .in_ready_o(rq_ready), .in_data_i(c_axis_rq_tdata),
     .in_keep_i(c_axis_rq_tkeep), .in_last_i(c_axis_rq_tlast), .in_side_i(rq_block),
     .out_valid_o(b_axis_rq_tvalid), .out_ready_i(b_axis_rq_tready[0]), .out_data_o(b_axis_rq_tdata),
     .out_keep_o(b_axis_rq_tkeep), .out_last_o(b_axis_rq_tlast), .out_side_o(b_axis_rq_tuser)
   );
-  assign c_axis_rq_tready[3:1] = {3{c_axis_rq_tready[0]}};
+  assign c_axis_rq_tready = {4{rq_ready}};
 
   vhp_pcie_pkg::cc_user_t cc_card;
-  logic                   cc_discontinue;
+  logic                   cc_discontinue, cc_ready;
   assign cc_card = c_axis_cc_tuser;
   vhp_beat_split u_cc (
     .clk_i, .rst_i,
-    .in_valid_i(c_axis_cc_tvalid), .in_ready_o(c_axis_cc_tready[0]), .in_data_i(c_axis_cc_tdata),
+    .in_valid_i(c_axis_cc_tvalid), .in_ready_o(cc_ready), .in_data_i(c_axis_cc_tdata),
     .in_keep_i(c_axis_cc_tkeep), .in_last_i(c_axis_cc_tlast), .in_side_i(cc_card.discontinue),
     .out_valid_o(b_axis_cc_tvalid), .out_ready_i(b_axis_cc_tready[0]), .out_data_o(b_axis_cc_tdata),
     .out_keep_o(b_axis_cc_tkeep), .out_last_o(b_axis_cc_tlast), .out_side_o(cc_discontinue)
   );
-  assign c_axis_cc_tready[3:1] = {3{c_axis_cc_tready[0]}};
+  assign c_axis_cc_tready = {4{cc_ready}};
   assign b_axis_cc_tuser = {32'd0, cc_discontinue};
 
   // ---------------------------------------------------------------- CQ and RC: to the card

@@ -272,6 +272,15 @@ class Checks:
             ours = re.search(r"module IBUFDS_GTE4 #.*?\) \((.*?)\);", f.read(), re.S)
         expect(theirs == set(re.findall(r"(input|output)\s+wire\s+(\w+)", ours.group(1))), f"{theirs}")
 
+    def lint_clean(self):
+        """The adapter by Verilator; the card itself is make lint's."""
+        files = [s for s in self.sources if s.endswith(("vhp_pkg.sv", "vhp_pcie_pkg.sv", "vhp_stream_reg.sv"))]
+        files += [s for s in board_sources() if not s.endswith("vhp_board.sv")]
+        run = subprocess.run(["verilator", "--lint-only", "-Wall", "--timing", "--top-module", "vhp_block_x8",
+                              f"{TOP}/rtl/lint.vlt", *files], capture_output=True, text=True, cwd=TOP)
+        said = [line for line in (run.stdout + run.stderr).splitlines() if not line.startswith("- ")]
+        expect(run.returncode == 0 and not said, "\n    ".join(said[:20]))
+
     def resources_held(self, board):
         """The table of make synth BOARD=, on made-up blocks: what fits passes, what is too much is named."""
         import contextlib
@@ -364,6 +373,7 @@ class Checks:
         for name, board in boards.items():
             self.check(f"{name}: top elaborates, ports connected", self.elaborates, board)
             self.check(f"{name}: the flow runs", self.builds, board, functions)
+        self.check("verilator -Wall on the adapter", self.lint_clean)
         self.check("resources held against the part", self.resources_held, narrow)
         self.check("make bitstream, end to end", self.fake_vivado, hbm)
         tools = f"{self.tmp}/tools"
