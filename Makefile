@@ -114,6 +114,7 @@ install: $(ALL) ## programs, plugins and documentation into DESTDIR$(PREFIX)
 	@install -m 755 $(wildcard $(B)/bin/*) $(DESTDIR)$(PREFIX)/bin/
 	@install -m 644 $(wildcard $(B)/lib/*.so) $(DESTDIR)$(PREFIX)/lib/vhost-pci-net/
 	@install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/vhost-pci-net/
+	@for f in $(wildcard $(B)/man/*); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
 
 # ------------------------------------------------------------------------------------------------------------------------
 # Housekeeping.

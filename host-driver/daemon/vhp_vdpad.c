@@ -6,7 +6,6 @@
  * leaves nothing behind. Main thread: set-up, then waits; signal thread: SIGTERM and SIGINT.
  */
 #include <argp.h>
-#include <ctype.h>
 #include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,12 +29,14 @@
 #include <rte_dev.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
+#include <rte_log.h>
 #include <rte_vdpa.h>
+
+#include "vdpa_args.h"
 
 #define PROGRAM "vhp-vdpad"
 #define VDEV "vdpa_vhost_pci0"
 #define PLUGIN "librte_vdpa_vhost_pci.so"
-#define MAX_PORTS 8
 #define MAX_SETTINGS 64
 #define MAX_EAL 64
 
@@ -47,6 +48,8 @@ enum {
 	OPT_ID,
 	OPT_QUEUES,
 	OPT_PV,
+	OPT_APERTURE,
+	OPT_RENEGOTIATE,
 	OPT_GSI,
 	OPT_MTU,
 	OPT_TIMEOUT,
@@ -72,10 +75,19 @@ static const struct argp_option options[] = {
 	{ "uuid", OPT_UUID, "UUID", 0, "shown to the vhost-pci driver as the peer's (default: zeros)", 0 },
 	{ "mac", OPT_MAC, "MAC", 0, "MAC address of the vhost-pci-net device (default: a local one made of the port)",
 	  0 },
-	{ "vhost-pci-id", OPT_ID, "N", 0, "id in the control messages (default: 0)", 0 },
+	{ "vhost-pci-id", OPT_ID, "N", 0,
+	  "id in the control messages (default: made of the card's address and the port)", 0 },
 	{ "queues", OPT_QUEUES, "N", 0, "queue pairs (default: all that the card has)", 0 },
 	{ "pv-interrupt", OPT_PV, NULL, 0, "offer VIRTIO_F_PV_INTERRUPT: the driver may interrupt the peer itself", 0 },
-	{ "gsi", OPT_GSI, "N", 0, "first peer_rx_queue_gsi (default: the MSI-X vectors of function 0)", 0 },
+	{ "aperture", OPT_APERTURE, "on|off", 0,
+	  "show the front end's memory to the vhost-pci driver, all of it, through a BAR (default: off)", 0 },
+	{ "renegotiate", OPT_RENEGOTIATE, NULL, 0,
+	  "when the driver refuses a feature, disconnect the front end even if it need not know, so that it negotiates again",
+	  0 },
+	{ "gsi", OPT_GSI, "N[:N...]", 0,
+	  "peer_rx_queue_gsi: one number for RX queue 0, the next queues add 1; or one for each queue (default: the MSI-X "
+	  "vectors of function 0)",
+	  0 },
 	{ "mtu", OPT_MTU, "N", 0, "MTU of the vhost-pci-net device (default: 1500)", 0 },
 	{ "connect-timeout", OPT_TIMEOUT, "MS", 0, "patience with an unresponsive driver (default: 5000)", 0 },
 	{ .doc = "Process:" },
@@ -113,8 +125,10 @@ static void add_setting(struct argp_state *state, const char *key, const char *v
 {
 	struct config *c = state->input;
 
-	if (strchr(value, ','))
-		argp_error(state, "%s %s: a comma cannot be part of it", option, value);
+	char err[256];
+
+	if (vdpa_args_check(key, option, value, err, sizeof(err)))
+		argp_error(state, "%s", err);
 	if (c->num_settings == MAX_SETTINGS)
 		argp_error(state, "too many settings");
 	c->settings[c->num_settings++] = (struct setting){ c->port, key, value, option, shared };
@@ -123,11 +137,16 @@ static void add_setting(struct argp_state *state, const char *key, const char *v
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct config *c = state->input;
-	char *end;
-	long n;
+	struct vdpa_value v = { .value = arg };
+	char err[256];
+	uint64_t n = 0;
 
+	v.err = err;
+	v.errlen = sizeof(err);
 	switch (key) {
 	case 's':
+		if (vdpa_args_check("socket", "--socket", arg, err, sizeof(err)))
+			argp_error(state, "%s", err);
 		c->socket = arg;
 		break;
 	case 'p':
@@ -137,13 +156,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		c->pci = c->pci_name;
 		break;
 	case 'n':
-		n = strtol(arg, &end, 10);
-		if (*end || !isdigit((unsigned char)*arg) || n >= MAX_PORTS)
-			argp_error(state, "--port %s: want a number from 0 to %d", arg, MAX_PORTS - 1);
+		v.what = "--port";
+		if (vdpa_value_number(&v, 0, VDPA_MAX_PORTS - 1, &n))
+			argp_error(state, "%s", err);
 		c->next_port = (int)n;
 		break;
 	case 'i':
-		if (c->next_port >= MAX_PORTS)
+		if (c->next_port >= (int)VDPA_MAX_PORTS)
 			argp_error(state, "--iface %s: there is no port %d", arg, c->next_port);
 		c->port = c->next_port++;
 		c->num_ports++;
@@ -167,6 +186,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case OPT_PV:
 		add_setting(state, "pv_interrupt", "1", "--pv-interrupt", true);
 		break;
+	case OPT_APERTURE:
+		add_setting(state, "aperture", arg, "--aperture", true);
+		break;
+	case OPT_RENEGOTIATE:
+		add_setting(state, "renegotiate", "1", "--renegotiate", true);
+		break;
 	case OPT_GSI:
 		add_setting(state, "gsi", arg, "--gsi", false);
 		break;
@@ -177,8 +202,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		add_setting(state, "connect_timeout", arg, "--connect-timeout", true);
 		break;
 	case OPT_PREFIX:
-		if (!*arg || strchr(arg, '/'))
-			argp_error(state, "--file-prefix %s: want a name without /", arg);
+		v.what = "--file-prefix";
+		if (vdpa_value_prefix(&v))
+			argp_error(state, "%s", err);
 		c->prefix = arg;
 		break;
 	case OPT_HUGE:
@@ -188,9 +214,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		c->huge = false;
 		break;
 	case OPT_MEMORY:
-		n = strtol(arg, &end, 10);
-		if (*end || !isdigit((unsigned char)*arg) || n < 16 || n > 65536)
-			argp_error(state, "--memory %s: want megabytes, 16 to 65536", arg);
+		v.what = "--memory";
+		if (vdpa_value_number(&v, 16, 65536, &n))
+			argp_error(state, "%s (megabytes)", err);
 		c->memory = arg;
 		break;
 	case OPT_PLUGIN:
@@ -373,6 +399,29 @@ static void remove_stale_dirs(void)
 		closedir(d);
 }
 
+/*
+ * The driver tells rte_vhost that it has not configured its device (vdpa_ops.c says why), and rte_vhost logs after each message
+ * that this failed. Nothing is wrong then; whatever is has a line of the driver's own.
+ */
+static ssize_t write_log(void *cookie, const char *text, size_t len)
+{
+	(void)cookie;
+	if (!memmem(text, len, "failed to configure vDPA device", 31))
+		(void)!fwrite(text, 1, len, stderr);
+	return (ssize_t)len;
+}
+
+static void filter_log(void)
+{
+	static const cookie_io_functions_t io = { .write = write_log };
+	FILE *f = fopencookie(NULL, "w", io);
+
+	if (!f)
+		return;
+	setvbuf(f, NULL, _IOLBF, 1024);
+	rte_openlog_stream(f);
+}
+
 static void start_eal(struct config *c)
 {
 	char lcores[1024], allow[sizeof(c->devargs) + 64];
@@ -408,6 +457,7 @@ static void start_eal(struct config *c)
 		ARG(c->eal[i]);
 	argv[argc] = NULL;
 #undef ARG
+	filter_log();
 	if (rte_eal_init(argc, argv) < 0)
 		die("DPDK does not start: %s (-v shows more)", rte_strerror(rte_errno));
 	snprintf(runtime_dir, sizeof(runtime_dir), "%s", rte_eal_get_runtime_dir());

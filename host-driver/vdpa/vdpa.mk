@@ -4,8 +4,8 @@
 
 VDPA_DIR  := $(HOST_DIR)/vdpa
 VDPA_OBJ  := $(B)/obj/vdpa
-VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_names.c vdpa_ops.c vdpa_port.c vdpa_probe.c vdpa_relay.c \
-             vdpa_socket.c vdpa_telemetry.c
+VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_dirty.c vdpa_front.c vdpa_log.c vdpa_names.c vdpa_ops.c vdpa_port.c \
+             vdpa_probe.c vdpa_relay.c vdpa_socket.c vdpa_tables.c vdpa_telemetry.c vdpa_values.c
 VDPA_LIB  := $(B)/lib/librte_vdpa_vhost_pci.so
 VDPA_LIBS := -Wl,--as-needed -lrte_vhost -lrte_bus_pci -lrte_bus_vdev -lrte_kvargs -lrte_telemetry -lrte_eal -lrte_log
 
@@ -22,19 +22,19 @@ $(VDPA_LIB): $(VDPA_SRCS:%.c=$(VDPA_OBJ)/%.o) $(ACCESS_PCI_LIB) $(ACCESS_LIB) | 
 
 -include $(wildcard $(VDPA_OBJ)/*.d)
 
-# A card in software, which the tests can kill and command.
-FAKE_CARD := $(B)/tests/fake_card
-$(FAKE_CARD): $(VDPA_DIR)/test/fake_card.c sim/vfio_user.c sim/memmap.c sim/vfio_user.h sim/memmap.h | $(B)/tests $(REGS_H)
-	@$(CC) $(CFLAGS_COMMON) -Isim $(ACCESS_CFLAGS) $(filter %.c,$^) -o $@ -ljansson
+# The drivers of the far ends, which the tests command.
+FAR_END := $(B)/tests/vdpa_far_end
+$(FAR_END): $(VDPA_DIR)/test/far_end.c $(B)/lib/libvhp_testends.a $(ACCESS_LIB) | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) $(DRIVER_CFLAGS) $^ -o $@ $(ACCESS_LIBS)
 
 TESTS             += drv-vdpa
-TEST_DEPS_drv-vdpa = $(FAKE_CARD) $(VDPA_LIB) $(VDPAD) $(VHPCTL)
+TEST_DEPS_drv-vdpa = $(FAR_END) $(VDPA_LIB) $(VDPAD) $(VHPCTL) $(B)/bin/vhp-sim $(B)/fw/firmware.hex
 TEST_CMD_drv-vdpa  = python3 $(VDPA_DIR)/test/test_vdpa.py $(B)
 TEST_WEIGHT_drv-vdpa := 2
 
 VDPA_ARGS_TEST := $(B)/tests/drv-vdpa-args
-$(VDPA_ARGS_TEST): $(VDPA_DIR)/test/test_args.c $(VDPA_DIR)/vdpa_args.c $(VDPA_DIR)/vdpa_names.c $(VDPA_DIR)/vdpa_args.h \
-                   $(VDPA_DIR)/vdpa_names.h | $(B)/tests
+$(VDPA_ARGS_TEST): $(VDPA_DIR)/test/test_args.c $(VDPA_DIR)/vdpa_args.c $(VDPA_DIR)/vdpa_dirty.c $(VDPA_DIR)/vdpa_names.c \
+                   $(VDPA_DIR)/vdpa_values.c $(wildcard $(VDPA_DIR)/*.h) | $(B)/tests
 	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(DPDK_CFLAGS) -I$(VDPA_DIR) \
 	    -Ifirmware/include $(filter %.c,$^) -o $@ -lcmocka -lrte_kvargs
 
@@ -45,6 +45,6 @@ TEST_DEPS_drv-vdpa-cli  = $(VDPA_LIB) $(VDPAD) $(VHPCTL)
 TEST_CMD_drv-vdpa-cli   = python3 $(VDPA_DIR)/test/test_cli.py $(B)
 
 TESTS                     += drv-vdpa-restart
-TEST_DEPS_drv-vdpa-restart = $(VDPA_LIB) $(VDPAD) $(VHPCTL) $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/lib/librte_net_vhost_pci.so
+TEST_DEPS_drv-vdpa-restart = $(TEST_DEPS_drv-vdpa)
 TEST_CMD_drv-vdpa-restart  = python3 $(VDPA_DIR)/test/test_restart.py $(B)
 TEST_WEIGHT_drv-vdpa-restart := 2

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vdpa_args.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <rte_kvargs.h>
@@ -14,8 +12,9 @@ struct parser {
 	struct vdpa_args *args;
 	char *err;
 	size_t errlen;
-	const char *key; /* as the user wrote it, for messages */
-	const char *value;
+	const char *key; /* as the user wrote it */
+	char what[64];	 /* the same with "=", for messages */
+	struct vdpa_value v;
 };
 
 static int fail(const struct parser *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -32,81 +31,6 @@ static int fail(const struct parser *p, const char *fmt, ...)
 	return -EINVAL;
 }
 
-static int take_number(const struct parser *p, uint64_t min, uint64_t max, uint64_t *out)
-{
-	unsigned long long v;
-	char *end;
-
-	errno = 0;
-	v = strtoull(p->value, &end, 0);
-	if (!isdigit((unsigned char)p->value[0]) || *end != '\0' || errno || v < min || v > max)
-		return fail(p, "%s=%s: want a number from %llu to %llu", p->key, p->value, (unsigned long long)min,
-			    (unsigned long long)max);
-	*out = v;
-	return 0;
-}
-
-static int take_bool(const struct parser *p, bool *out)
-{
-	uint64_t v;
-
-	if (take_number(p, 0, 1, &v))
-		return fail(p, "%s=%s: want 0 or 1", p->key, p->value);
-	*out = v;
-	return 0;
-}
-
-static int take_path(const struct parser *p, char out[VDPA_IFACE_LEN])
-{
-	if (p->value[0] == '\0')
-		return fail(p, "%s=: want a socket path", p->key);
-	if (strlen(p->value) >= VDPA_IFACE_LEN)
-		return fail(p, "%s=%s: a socket path has at most %u characters", p->key, p->value, VDPA_IFACE_LEN - 1);
-	strcpy(out, p->value);
-	return 0;
-}
-
-/* 8-4-4-4-12 hex digits; the first 16 of them are the high half. */
-static int take_uuid(const struct parser *p, uint64_t *hi, uint64_t *lo)
-{
-	uint64_t half[2] = { 0, 0 };
-	unsigned int digits = 0;
-	const char *c;
-
-	for (c = p->value; *c; c++) {
-		size_t at = (size_t)(c - p->value);
-		bool dash = at == 8 || at == 13 || at == 18 || at == 23;
-
-		if (dash ? *c != '-' : !isxdigit((unsigned char)*c) || digits == 32)
-			break;
-		if (dash)
-			continue;
-		half[digits / 16] = half[digits / 16] << 4 |
-			(uint64_t)(isdigit((unsigned char)*c) ? *c - '0' : (*c | 0x20) - 'a' + 10);
-		digits++;
-	}
-	if (*c || digits != 32)
-		return fail(p, "%s=%s: want a UUID like 6d3f8a52-0c9e-4b7a-9f21-5e8d7c6b4a39", p->key, p->value);
-	*hi = half[0];
-	*lo = half[1];
-	return 0;
-}
-
-static int take_mac(const struct parser *p, uint8_t mac[6])
-{
-	unsigned int b[6];
-	int used = 0;
-
-	if (sscanf(p->value, "%2x:%2x:%2x:%2x:%2x:%2x%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &used) != 6 ||
-	    p->value[used] || used != 17)
-		return fail(p, "%s=%s: want a MAC address like 02:56:48:50:00:01", p->key, p->value);
-	if (b[0] & 1)
-		return fail(p, "%s=%s: this is a multicast address", p->key, p->value);
-	for (unsigned int i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
-	return 0;
-}
-
 /* Per-port settings; a shared one may be given once for every port. */
 enum key {
 	K_IFACE,
@@ -116,6 +40,8 @@ enum key {
 	K_MAC,
 	K_ID,
 	K_PV,
+	K_APERTURE,
+	K_RENEGOTIATE,
 	K_GSI,
 	K_MTU,
 	K_TIMEOUT,
@@ -129,45 +55,48 @@ static const struct {
 	[K_IFACE] = { "iface", false },	   [K_CLIENT] = { "client", true },
 	[K_QUEUES] = { "queues", true },   [K_UUID] = { "uuid", false },
 	[K_MAC] = { "mac", false },	   [K_ID] = { "vhost_pci_id", false },
-	[K_PV] = { "pv_interrupt", true }, [K_GSI] = { "gsi", false },
+	[K_PV] = { "pv_interrupt", true }, [K_APERTURE] = { "aperture", true },
+	[K_GSI] = { "gsi", false },	   [K_RENEGOTIATE] = { "renegotiate", true },
 	[K_MTU] = { "mtu", true },	   [K_TIMEOUT] = { "connect_timeout", true },
 };
 
-static int set_port(const struct parser *p, enum key key, struct vdpa_port_args *port)
+static int set_port(const struct vdpa_value *v, enum key key, struct vdpa_port_args *port)
 {
-	uint64_t v = 0;
+	uint64_t n = 0;
 	int rc;
 
 	switch (key) {
 	case K_IFACE:
-		return take_path(p, port->iface);
+		return vdpa_value_path(v, port->iface);
 	case K_CLIENT:
-		return take_bool(p, &port->client);
+		return vdpa_value_bool(v, &port->client);
 	case K_PV:
-		return take_bool(p, &port->pv_interrupt);
+		return vdpa_value_bool(v, &port->pv_interrupt);
+	case K_APERTURE:
+		return vdpa_value_bool(v, &port->aperture);
+	case K_RENEGOTIATE:
+		return vdpa_value_bool(v, &port->renegotiate);
 	case K_UUID:
-		return take_uuid(p, &port->uuid_hi, &port->uuid_lo);
+		return vdpa_value_uuid(v, &port->uuid_hi, &port->uuid_lo);
 	case K_MAC:
 		port->has_mac = true;
-		return take_mac(p, port->mac);
+		return vdpa_value_mac(v, port->mac);
 	case K_ID:
-		return take_number(p, 0, UINT64_MAX, &port->vhost_pci_id);
-	case K_QUEUES:
-		rc = take_number(p, 1, 4, &v);
-		port->pairs = (unsigned int)v;
-		return rc;
+		port->has_id = true;
+		return vdpa_value_number(v, 0, UINT64_MAX, &port->vhost_pci_id);
 	case K_GSI:
-		rc = take_number(p, 0, 0xfffffff0u, &v);
-		port->gsi = (uint32_t)v;
-		port->has_gsi = true;
+		return vdpa_value_gsi(v, port->gsi, &port->num_gsi);
+	case K_QUEUES:
+		rc = vdpa_value_number(v, 1, 4, &n);
+		port->pairs = (unsigned int)n;
 		return rc;
 	case K_MTU:
-		rc = take_number(p, 68, 65535, &v);
-		port->mtu = (uint16_t)v;
+		rc = vdpa_value_number(v, 68, 65535, &n);
+		port->mtu = (uint16_t)n;
 		return rc;
 	case K_TIMEOUT:
-		rc = take_number(p, 1, 65535, &v);
-		port->connect_timeout_ms = (uint16_t)v;
+		rc = vdpa_value_number(v, 1, 65535, &n);
+		port->connect_timeout_ms = (uint16_t)n;
 		return rc;
 	default:
 		return -EINVAL;
@@ -195,6 +124,13 @@ static int find_key(const char *text, enum key *key, int *port)
 	return -ENOENT;
 }
 
+static void at(struct parser *p, const struct rte_kvargs_pair *pair)
+{
+	p->key = pair->key;
+	snprintf(p->what, sizeof(p->what), "%s=", pair->key);
+	p->v = (struct vdpa_value){ p->what, pair->value ? pair->value : "", p->err, p->errlen };
+}
+
 /* Apply one list of settings: numbered = false first, so that a numbered setting overrides a shared one. */
 static int apply(struct parser *p, const struct rte_kvargs *kv, unsigned int base, bool numbered)
 {
@@ -204,27 +140,26 @@ static int apply(struct parser *p, const struct rte_kvargs *kv, unsigned int bas
 		enum key key;
 		int port, rc;
 
-		p->key = kv->pairs[i].key;
-		p->value = kv->pairs[i].value ? kv->pairs[i].value : "";
+		at(p, &kv->pairs[i]);
 		if (find_key(p->key, &key, &port) || (port >= 0) != numbered)
 			continue;
 		if (port < 0)
 			port = (int)base;
 		if (seen[key][port])
-			return fail(p, "%s=%s: given twice", p->key, p->value);
+			return vdpa_value_fail(&p->v, "given twice");
 		seen[key][port] = true;
 
 		if (numbered && key == K_IFACE && p->args->port[port].iface[0])
-			return fail(p, "%s=%s: iface= already names the socket of port %d", p->key, p->value, port);
+			return vdpa_value_fail(&p->v, "iface= already names the socket of port %d", port);
 		if (!numbered && keys[key].shared) {
 			for (unsigned int n = 0; n < VDPA_MAX_PORTS; n++) {
-				rc = set_port(p, key, &p->args->port[n]);
+				rc = set_port(&p->v, key, &p->args->port[n]);
 				if (rc)
 					return rc;
 			}
 			continue;
 		}
-		rc = set_port(p, key, &p->args->port[port]);
+		rc = set_port(&p->v, key, &p->args->port[port]);
 		if (rc)
 			return rc;
 		p->args->port[port].used |= key == K_IFACE;
@@ -243,19 +178,18 @@ static int parse(struct parser *p, const struct rte_kvargs *kv, bool need_socket
 		enum key key;
 		int port;
 
-		p->key = kv->pairs[i].key;
-		p->value = kv->pairs[i].value ? kv->pairs[i].value : "";
+		at(p, &kv->pairs[i]);
 		if (!strcmp(p->key, "socket")) {
 			if (!need_socket)
-				return fail(p, "%s=%s: only for a simulated card (--vdev)", p->key, p->value);
+				return vdpa_value_fail(&p->v, "only for a simulated card (--vdev)");
 			if (args->socket[0])
-				return fail(p, "%s=%s: given twice", p->key, p->value);
-			rc = take_path(p, args->socket);
+				return vdpa_value_fail(&p->v, "given twice");
+			rc = vdpa_value_path(&p->v, args->socket);
 		} else if (!strcmp(p->key, "port")) {
 			if (have_port)
-				return fail(p, "%s=%s: given twice", p->key, p->value);
+				return vdpa_value_fail(&p->v, "given twice");
 			have_port = true;
-			rc = take_number(p, 0, VDPA_MAX_PORTS - 1, &base);
+			rc = vdpa_value_number(&p->v, 0, VDPA_MAX_PORTS - 1, &base);
 		} else {
 			rc = find_key(p->key, &key, &port);
 			if (rc)
@@ -284,15 +218,34 @@ static int parse(struct parser *p, const struct rte_kvargs *kv, bool need_socket
 	for (unsigned int n = 0; n < VDPA_MAX_PORTS; n++) {
 		struct vdpa_port_args *port = &args->port[n];
 
-		if (!port->used &&
-		    (port->has_mac || port->has_gsi || port->uuid_hi || port->uuid_lo || port->vhost_pci_id))
+		if (!port->used && (port->has_mac || port->num_gsi || port->uuid_hi || port->uuid_lo || port->has_id))
 			return fail(p, "there are settings for port %u, but no iface%u=", n, n);
 		for (unsigned int m = 0; m < n; m++) {
 			if (port->used && port->iface[0] && !strcmp(port->iface, args->port[m].iface))
 				return fail(p, "iface%u and iface%u are the same socket %s", m, n, port->iface);
+			if (port->used && port->has_id && args->port[m].used && args->port[m].has_id &&
+			    port->vhost_pci_id == args->port[m].vhost_pci_id)
+				return fail(p,
+					    "vhost_pci_id%u and vhost_pci_id%u are the same: each port needs its own",
+					    m, n);
 		}
 	}
 	return 0;
+}
+
+int vdpa_args_check(const char *key, const char *what, const char *value, char *err, size_t errlen)
+{
+	struct vdpa_value v = { what, value, err, errlen };
+	struct vdpa_port_args port = { 0 };
+	char path[VDPA_IFACE_LEN];
+	enum key k;
+	int number;
+
+	if (!strcmp(key, "socket"))
+		return vdpa_value_path(&v, path);
+	if (find_key(key, &k, &number) || number >= 0)
+		return -ENOENT;
+	return set_port(&v, k, &port);
 }
 
 int vdpa_args_parse(const char *text, bool need_socket, struct vdpa_args *args, char *err, size_t errlen)

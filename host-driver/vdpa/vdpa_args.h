@@ -14,8 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VDPA_MAX_PORTS 8u   /**< doorbell and MSI-X layout of function 0 leave no room for more */
-#define VDPA_IFACE_LEN 108u /**< sun_path */
+#include "vdpa_values.h"
+
+#define VDPA_MAX_PORTS 8u /**< doorbell and MSI-X layout of function 0 leave no room for more */
 
 /** What management says about one port. */
 struct vdpa_port_args {
@@ -23,13 +24,16 @@ struct vdpa_port_args {
 	char iface[VDPA_IFACE_LEN]; /**< vhost-user socket; empty: an application attaches it */
 	bool client;		    /**< connect to `iface` instead of listening there */
 	bool pv_interrupt;
+	bool aperture;	  /**< the driver may reach the peer's memory through BAR 2 */
+	bool renegotiate; /**< the front end is told of every feature that the driver refuses */
 	bool has_mac;
-	bool has_gsi;
+	bool has_id;
 	unsigned int pairs; /**< 0: as many as the card has */
 	uint8_t mac[6];
 	uint16_t mtu;		     /**< 0: 1500 */
 	uint16_t connect_timeout_ms; /**< 0: the card's default */
-	uint32_t gsi;		     /**< GSI of RX queue 0, RX queue i has gsi + i */
+	unsigned int num_gsi;	     /**< 0: not given; 1: of RX queue 0, queue i has gsi[0] + i; else one each */
+	uint32_t gsi[VDPA_MAX_GSI];
 	uint64_t vhost_pci_id;
 	uint64_t uuid_hi, uuid_lo;
 };
@@ -49,9 +53,17 @@ struct vdpa_args {
  */
 int vdpa_args_parse(const char *text, bool need_socket, struct vdpa_args *args, char *err, size_t errlen);
 
+/**
+ * Check one value of one key, without the number of a port, as far as that is possible alone.
+ *
+ * @param what  how messages name it: "mac1=", "--mac"
+ * @return 0; -EINVAL; -ENOENT no such key
+ */
+int vdpa_args_check(const char *key, const char *what, const char *value, char *err, size_t errlen);
+
 /** The keys, as RTE_PMD_REGISTER_PARAM_STRING wants them. */
 #define VDPA_ARGS_HELP                                                                                             \
 	"socket=<path> port=<0..7> iface[N]=<path> client[N]=<0|1> queues[N]=<pairs> uuid[N]=<uuid> mac[N]=<mac> " \
-	"vhost_pci_id[N]=<id> pv_interrupt[N]=<0|1> gsi[N]=<first> mtu[N]=<68..65535> connect_timeout[N]=<ms>"
+	"vhost_pci_id[N]=<id> pv_interrupt[N]=<0|1> aperture[N]=<0|1> renegotiate[N]=<0|1> gsi[N]=<first|a:b:..> mtu[N]=<68..65535> connect_timeout[N]=<ms>"
 
 #endif

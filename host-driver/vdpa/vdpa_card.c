@@ -107,9 +107,10 @@ static int attach(struct vdpa_card *card, char *err, size_t errlen)
 		goto close_mbox;
 	}
 
+	card->num_ranges = 0; /* nobody maps while the card is lost */
+	vdpa_log_attach(card, dev, mbox);
 	pthread_rwlock_wrlock(&card->dev_lock);
 	card->dev = dev;
-	card->num_ranges = 0;
 	atomic_store(&card->lost, false);
 	pthread_rwlock_unlock(&card->dev_lock);
 	return 0;
@@ -156,16 +157,17 @@ static const char *op_name(enum vhp_mbox_op op)
 		[VHP_OP_PORT_START] = "PORT_START",   [VHP_OP_PORT_STOP] = "PORT_STOP",
 		[VHP_OP_PORT_STATUS] = "PORT_STATUS", [VHP_OP_PORT_STATS] = "PORT_STATS",
 		[VHP_OP_CARD_INFO] = "CARD_INFO",     [VHP_OP_VRING_BASES] = "VRING_BASES",
+		[VHP_OP_LOG_RING] = "LOG_RING",	      [VHP_OP_LOG_ENABLE] = "LOG_ENABLE",
+		[VHP_OP_LOG_SYNC] = "LOG_SYNC",
 	};
 
 	return op < RTE_DIM(names) && names[op] ? names[op] : "?";
 }
 
-int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
-		   void *reply, size_t reply_len)
+static int request(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
+		   void *reply, size_t reply_len, uint16_t *detail)
 {
 	unsigned int timeout = CALL_TIMEOUT_MS(card);
-	uint16_t detail;
 	int rc;
 
 	if (op == VHP_OP_PORT_STOP && port < VDPA_MAX_PORTS)
@@ -173,10 +175,26 @@ int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int por
 	if (!use_dev(card))
 		return -ENODEV;
 	rc = vhp_mbox_call(&card->mbox, (uint16_t)op, (uint16_t)port, req, len, reply, reply_len, timeout);
-	detail = card->mbox.detail;
+	*detail = card->mbox.detail;
 	if (rc < 0 && !vhp_dev_alive(card->dev))
 		rc = -ENODEV;
 	leave_dev(card);
+	return rc;
+}
+
+int vdpa_card_try(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
+		  void *reply, size_t reply_len)
+{
+	uint16_t detail;
+
+	return request(card, op, port, req, len, reply, reply_len, &detail);
+}
+
+int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
+		   void *reply, size_t reply_len)
+{
+	uint16_t detail = 0;
+	int rc = request(card, op, port, req, len, reply, reply_len, &detail);
 
 	if (rc == VHP_ST_TIMEOUT) {
 		CARD_LOG(card, WARNING, "port %u: %s: %s", port, op_name(op), vhp_mbox_strstatus(rc));
@@ -342,10 +360,12 @@ static void take_events(struct vdpa_card *card)
 		if (rc < 1)
 			break;
 		atomic_fetch_add(&card->events, 1);
-		if (event.port < VDPA_MAX_PORTS && card->port[event.port])
+		if (event.port < VDPA_MAX_PORTS && card->port[event.port]) {
 			vdpa_port_event(card->port[event.port], event.type, event.arg);
-		else
+			vdpa_port_renegotiate(card->port[event.port]);
+		} else {
 			CARD_LOG(card, WARNING, "event %u for port %u, which is not in use", event.type, event.port);
+		}
 	}
 	read_lost_events(card);
 }
@@ -393,6 +413,7 @@ static void card_back(struct vdpa_card *card)
 enum source {
 	SRC_STOP,
 	SRC_EVENT,
+	SRC_LOG,
 	SRC_WATCH
 };
 
@@ -409,7 +430,8 @@ static uint32_t event_thread(void *arg)
 	int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 
 	if (epoll_fd < 0 || watch(epoll_fd, card->stop_fd, EPOLLIN, SRC_STOP) ||
-	    watch(epoll_fd, card->event_fd, EPOLLIN, SRC_EVENT)) {
+	    watch(epoll_fd, card->event_fd, EPOLLIN, SRC_EVENT) ||
+	    watch(epoll_fd, card->log.timer_fd, EPOLLIN, SRC_LOG)) {
 		CARD_LOG(card, ERR, "the event thread cannot run: %s", strerror(errno));
 		goto out;
 	}
@@ -438,6 +460,8 @@ static uint32_t event_thread(void *arg)
 			break;
 		if (ev.data.u32 == SRC_EVENT)
 			take_events(card);
+		if (ev.data.u32 == SRC_LOG)
+			vdpa_log_tick(card);
 		if (!atomic_load(&card->lost) && !vhp_dev_alive(card->dev))
 			card_lost(card); /* closes the watched descriptor */
 	}
@@ -456,11 +480,12 @@ int vdpa_card_open(struct vdpa_card *card, char *err, size_t errlen)
 
 	pthread_rwlock_init(&card->dev_lock, NULL);
 	pthread_mutex_init(&card->iova_lock, NULL);
+	vdpa_log_init(card);
 	card->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	card->stop_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-	if (card->event_fd < 0 || card->stop_fd < 0) {
+	if (card->event_fd < 0 || card->stop_fd < 0 || card->log.timer_fd < 0) {
 		rc = -errno;
-		snprintf(err, errlen, "cannot create an eventfd: %s", strerror(errno));
+		snprintf(err, errlen, "cannot create an event descriptor: %s", strerror(errno));
 		goto fail;
 	}
 	rc = attach(card, err, errlen);
@@ -501,6 +526,7 @@ void vdpa_card_close(struct vdpa_card *card)
 		rte_thread_join((rte_thread_t){ .opaque_id = (uintptr_t)card->thread }, NULL);
 		card->thread_runs = false;
 	}
+	vdpa_log_close(card);
 	detach(card);
 	if (card->event_fd >= 0)
 		close(card->event_fd);

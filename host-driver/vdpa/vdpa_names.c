@@ -155,6 +155,7 @@ const char *vdpa_port_error(unsigned int error)
 		[VHP_PERR_TIMEOUT] = "the driver did not answer in time",
 		[VHP_PERR_LANE] = "a lane stopped",
 		[VHP_PERR_FEATURES] = "the peer's features do not work with this driver",
+		[VHP_PERR_DRIVER] = "the driver gave up (FAILED in its device status)",
 	};
 
 	return error < COUNT(names) && names[error] ? names[error] : "unknown error";
@@ -174,4 +175,33 @@ const char *vdpa_port_state(unsigned int state)
 	};
 
 	return state < COUNT(names) && names[state] ? names[state] : "unknown state";
+}
+
+void vdpa_event_text(unsigned int type, unsigned int arg, char *text, size_t len)
+{
+	switch (type) {
+	case VHP_EVENT_CONNECTED:
+		snprintf(text, len, "connected with the vhost-pci-net driver");
+		break;
+	case VHP_EVENT_DISCONNECTED:
+		snprintf(text, len, "disconnected");
+		break;
+	case VHP_EVENT_CLOSE_REQUEST:
+		snprintf(text, len, "the vhost-pci-net driver asks to disconnect");
+		break;
+	case VHP_EVENT_FEATURES:
+		snprintf(text, len, "the vhost-pci-net driver accepts only some of the features");
+		break;
+	case VHP_EVENT_LANE_STOPPED:
+		snprintf(text, len, "lane %u stopped: %s", arg & 0xff, vdpa_stop_reason(arg >> 8));
+		break;
+	case VHP_EVENT_ERROR:
+		snprintf(text, len, "the connection failed: %s", vdpa_port_error(arg));
+		break;
+	case VHP_EVENT_DRIVER_RESET:
+		snprintf(text, len, "the vhost-pci-net driver reset its device");
+		break;
+	default:
+		snprintf(text, len, "unknown event %u (argument %u)", type, arg);
+	}
 }

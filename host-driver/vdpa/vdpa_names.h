@@ -28,5 +28,7 @@ uint64_t vdpa_peer_bits_to_vhost(uint64_t bits);
 const char *vdpa_stop_reason(unsigned int reason); /**< vhp_pkg::stop_reason_e */
 const char *vdpa_port_error(unsigned int error);   /**< enum vhp_port_error */
 const char *vdpa_port_state(unsigned int state);   /**< enum vhp_port_state */
+/** An event of the card in a sentence. */
+void vdpa_event_text(unsigned int type, unsigned int arg, char *text, size_t len);
 
 #endif

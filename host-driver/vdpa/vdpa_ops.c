@@ -17,15 +17,16 @@
 
 /*
  * What the card does. No checksum and segmentation offloads: the card copies, the other end would have to finish the
- * packets, and its driver cannot say that it does. No VHOST_F_LOG_ALL: QEMU then refuses to migrate, and says so.
- * STATUS, CTRL_VQ and MAC are QEMU's own business, a vhost-user back end has no part in them.
+ * packets, and its driver cannot say that it does. VHOST_F_LOG_ALL with LOG_SHMFD, where the card has a dirty page log:
+ * without it QEMU refuses to migrate, and says so. STATUS, CTRL_VQ and MAC are QEMU's own business, a vhost-user back end
+ * has no part in them.
  */
 #define FEATURES                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
 	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MTU) | BIT(VHOST_USER_F_PROTOCOL_FEATURES))
 #define PROTOCOL_FEATURES                                                                                            \
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | \
-	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_STATUS))
+	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_STATUS) | BIT(VHOST_USER_PROTOCOL_F_RARP))
 #define NOTIFIER_FEATURES (BIT(VHOST_USER_PROTOCOL_F_BACKEND_SEND_FD) | BIT(VHOST_USER_PROTOCOL_F_HOST_NOTIFIER))
 
 unsigned int vdpa_port_pairs(const struct vdpa_port *port)
@@ -51,8 +52,12 @@ static int op_get_features(struct rte_vdpa_device *vdpa, uint64_t *features)
 
 	if (!port)
 		return -ENODEV;
-	*features = (FEATURES | (vdpa_port_pairs(port) > 1 ? BIT(VIRTIO_NET_F_MQ) : 0)) &
-		~atomic_load(&port->not_offered);
+	*features = FEATURES;
+	if (vdpa_port_pairs(port) > 1)
+		*features |= BIT(VIRTIO_NET_F_MQ);
+	if (port->card->log.usable)
+		*features |= BIT(VHOST_F_LOG_ALL);
+	*features &= ~(atomic_load(&port->not_offered) & ~BIT(VHOST_F_LOG_ALL));
 	return 0;
 }
 
@@ -65,6 +70,8 @@ static int op_get_protocol_features(struct rte_vdpa_device *vdpa, uint64_t *feat
 	if (!port)
 		return -ENODEV;
 	*features = PROTOCOL_FEATURES;
+	if (port->card->log.usable)
+		*features |= BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD);
 	if (!vdpa_card_doorbell_page(port->card, port->index, 0, &fd, &offset, &size))
 		*features |= NOTIFIER_FEATURES;
 	return 0;
@@ -72,136 +79,123 @@ static int op_get_protocol_features(struct rte_vdpa_device *vdpa, uint64_t *feat
 
 /* ------------------------------------------------------------------------------------------------ one front end */
 
-bool vdpa_port_bind(struct vdpa_port *port, int vid)
-{
-	if (port->vid == vid)
-		return true;
-	if (port->vid >= 0)
-		return false;
-	port->vid = vid;
-	port->phase = VDPA_NEGOTIATING;
-	port->request = 0;
-	port->memory_valid = false;
-	port->lockless = false;
-	port->features = 0;
-	if (vdpa_watch_messages(vid))
-		PORT_LOG(port, ERR, "rte_vhost does not let us see the messages of the front end");
-	atomic_store(&port->not_offered, port->withheld);
-	atomic_fetch_add(&port->fe_connects, 1);
-	return true;
-}
-
-struct vdpa_port *vdpa_port_lock(int vid)
+struct vdpa_front *vdpa_front_lock(int vid)
 {
 	struct vdpa_port *port = vdpa_port_of_vid(vid);
+	struct vdpa_front *front;
 
 	if (!port)
 		return NULL;
 	pthread_mutex_lock(&port->lock);
-	if (vdpa_port_bind(port, vid))
-		return port;
-	pthread_mutex_unlock(&port->lock);
-	return NULL;
+	front = vdpa_front_bind(port, vid);
+	if (!front)
+		pthread_mutex_unlock(&port->lock);
+	return front;
+}
+
+static void unlock(struct vdpa_front *front)
+{
+	pthread_mutex_unlock(&front->port->lock);
 }
 
 static int op_set_features(int vid)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
+	struct vdpa_front *front = vdpa_front_lock(vid);
 
-	if (!port)
+	if (!front)
 		return -ENODEV;
-	rte_vhost_get_negotiated_features(vid, &port->features);
-	pthread_mutex_unlock(&port->lock);
+	rte_vhost_get_negotiated_features(vid, &front->features);
+	/* While it runs only LOG_ALL may change, as a migration begins or ends: see after_message, which can refuse. */
+	unlock(front);
 	return 0;
 }
 
-static int configure(struct vdpa_port *port)
+static int configure(struct vdpa_front *front)
 {
+	struct vdpa_port *port = front->port;
 	int rc;
 
-	rte_vhost_get_negotiated_features(port->vid, &port->features);
-	if (!(port->features & BIT(VIRTIO_F_VERSION_1))) {
-		vdpa_port_refuse(port, "it did not negotiate VIRTIO_F_VERSION_1; the card has no legacy mode");
+	rte_vhost_get_negotiated_features(front->vid, &front->features);
+	rte_vhost_get_negotiated_protocol_features(front->vid, &front->protocol);
+	if (!(front->features & BIT(VIRTIO_F_VERSION_1))) {
+		vdpa_front_refuse(front, "it did not negotiate VIRTIO_F_VERSION_1; the card has no legacy mode");
 		return -EINVAL;
 	}
-	rc = vdpa_port_memory_load(port);
+	if (port->active) {
+		vdpa_front_refuse(
+			front,
+			"another front end runs on this port; stop that one first (its guest, or migrate it to this one)");
+		return -EBUSY;
+	}
+	rc = vdpa_front_memory_load(front);
 	for (unsigned int i = 0; !rc && i < 2 * port->card->pairs; i++) {
-		if (port->vring[i].ready)
-			rc = vdpa_port_vring_load(port, i);
+		if (front->vring[i].ready)
+			rc = vdpa_front_vring_load(front, i);
 	}
 	if (rc)
 		return rc;
+	port->active = front;
+	if (port->held) {
+		front->phase = VDPA_HELD;
+		PORT_LOG(port, NOTICE, "a front end is ready, but the port is disconnected: vhpctl connect %u",
+			 port->id);
+		return 0;
+	}
 	rc = atomic_load(&port->card->lost) ? -ENODEV : vdpa_port_up(port);
 	if (rc == -ENODEV && port->card->socket) {
 		PORT_LOG(port, WARNING,
 			 "a front end is ready, but the card is gone: it is served when the card is back");
-		port->phase = VDPA_CARD_LOST;
+		front->phase = VDPA_CARD_LOST;
 		rc = 0;
 	}
+	if (rc)
+		port->active = NULL;
 	return rc;
 }
 
-static void greet(struct vdpa_port *port)
+static void greet(struct vdpa_front *front)
 {
+	struct vdpa_port *port = front->port;
 	uint16_t mtu = 0, ours = port->args->mtu ? port->args->mtu : 1500;
-	uint64_t protocol = 0;
 
 	if (port->started) {
-		PORT_LOG(port, INFO, "serving the front end, features 0x%" PRIx64, port->features);
+		PORT_LOG(port, INFO, "serving the front end, features 0x%" PRIx64, front->features);
 		vdpa_notifier_start(port);
 	}
-	if (!rte_vhost_get_mtu(port->vid, &mtu) && mtu > ours)
+	if (!rte_vhost_get_mtu(front->vid, &mtu) && mtu > ours)
 		PORT_LOG(port, WARNING, "the front end's MTU is %u, but mtu=%u here: larger packets may be dropped",
 			 mtu, ours);
-	rte_vhost_get_negotiated_protocol_features(port->vid, &protocol);
-	port->lockless = protocol & BIT(VHOST_USER_PROTOCOL_F_STATUS);
-	if (!port->lockless)
-		PORT_LOG(port, INFO,
-			 "an old front end: when rte_vhost says \"failed to configure vDPA device\", it did not fail");
 }
 
 /*
- * With a configured device rte_vhost 24.11 handles messages without the vring locks, and panics where it needs them after
- * all: SET_VRING_KICK and SET_MEM_TABLE. A front end with the STATUS feature sets up every vring before it lets us start,
- * so such messages are refused then (before_message). One without may start the first pair alone: it must not count as
- * configured, which rte_vhost can only be told as a failure.
+ * A configured device makes rte_vhost 24.11 handle messages without the vring locks, and it panics where it needs them after
+ * all: SET_VRING_KICK, and SET_MEM_TABLE when a guest gets more memory. What "configured" would buy is nothing that this
+ * driver does not do itself (before_message closes, this opens), so it never says that it is, which rte_vhost takes for a
+ * failure and asks again after each message. vhp-vdpad leaves out the line that rte_vhost then logs.
  */
 static int op_dev_conf(int vid)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
-	int rc = 0;
+	struct vdpa_front *front = vdpa_front_lock(vid);
 
-	if (!port)
+	if (!front)
 		return -EBUSY;
-	if (!port->configured) {
-		rc = configure(port);
-		port->configured = rc == 0;
-		if (!rc)
-			greet(port);
+	if (!front->configured) {
+		front->configured = configure(front) == 0;
+		if (front->configured)
+			greet(front);
 	}
-	if (!rc && !port->lockless)
-		rc = -EAGAIN;
-	pthread_mutex_unlock(&port->lock);
-	return rc;
-}
-
-void vdpa_port_close(struct vdpa_port *port)
-{
-	vdpa_port_down(port);
-	port->configured = false;
-	port->lockless = false;
-	if (port->phase != VDPA_IDLE && port->phase != VDPA_REFUSED)
-		port->phase = VDPA_NEGOTIATING;
+	unlock(front);
+	return -EAGAIN;
 }
 
 static int op_dev_close(int vid)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
+	struct vdpa_front *front = vdpa_front_lock(vid);
 
-	if (!port)
+	if (!front)
 		return 0;
-	vdpa_port_close(port);
-	pthread_mutex_unlock(&port->lock);
+	vdpa_front_close(front);
+	unlock(front);
 	return 0;
 }
 
@@ -209,21 +203,17 @@ static int op_dev_close(int vid)
 static int op_dev_cleanup(int vid)
 {
 	struct vdpa_port *port = vdpa_port_of_vid(vid);
+	struct vdpa_front *front;
 
 	if (!port)
 		return 0;
 	pthread_mutex_lock(&port->lock);
-	if (port->vid == vid) {
-		vdpa_port_down(port);
-		vdpa_notifier_stop(port);
-		for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++) {
-			vdpa_relay_remove(port, i);
-			port->vring[i] = (struct vdpa_vring){ .call_fd = -1, .kick_fd = -1 };
-		}
-		port->configured = false;
-		port->vid = -1;
-		port->phase = VDPA_IDLE;
-		port->num_regions = 0;
+	front = vdpa_front_of(port, vid);
+	if (front) {
+		vdpa_front_close(front);
+		if (port->notifier.vid == vid)
+			vdpa_notifier_stop(port);
+		vdpa_front_release(front);
 		atomic_fetch_add(&port->fe_disconnects, 1);
 		PORT_LOG(port, INFO, "the front end is gone");
 	}
@@ -241,19 +231,20 @@ static void signal_call(int fd)
 		(void)!write(fd, &one, sizeof(one));
 }
 
-static int vring_ready(struct vdpa_port *port, unsigned int index)
+static int vring_ready(struct vdpa_front *front, unsigned int index)
 {
-	struct vdpa_vring *q = &port->vring[index], old = *q;
+	struct vdpa_vring *q = &front->vring[index], old = *q;
+	struct vdpa_port *port = front->port;
 	struct rte_vhost_vring v = { 0 };
 	int rc;
 
-	if (rte_vhost_get_vhost_vring(port->vid, (uint16_t)index, &v))
+	if (rte_vhost_get_vhost_vring(front->vid, (uint16_t)index, &v))
 		return -EINVAL;
 	q->ready = true;
-	rc = vdpa_relay_add(port, index, v.kickfd);
-	if (rc || !port->configured)
+	rc = vdpa_relay_add(front, index, v.kickfd);
+	if (rc || port->active != front)
 		return rc; /* dev_conf takes it from here */
-	rc = vdpa_port_vring_load(port, index);
+	rc = vdpa_front_vring_load(front, index);
 	if (rc || !port->started)
 		return rc;
 	if (q->live && q->num == old.num && q->desc == old.desc && q->avail == old.avail && q->used == old.used) {
@@ -268,44 +259,50 @@ static int vring_ready(struct vdpa_port *port, unsigned int index)
 	return rc;
 }
 
-static void vring_gone(struct vdpa_port *port, unsigned int index)
+static void vring_gone(struct vdpa_front *front, unsigned int index)
 {
-	port->vring[index].ready = false;
+	struct vdpa_port *port = front->port;
+
+	front->vring[index].ready = false;
 	/* rte_vhost says "gone" and "ready" within these messages, to have the descriptor exchanged. */
-	if (port->request == VHOST_USER_SET_VRING_CALL || port->request == VHOST_USER_SET_VRING_KICK)
+	if (front->request == VHOST_USER_SET_VRING_CALL || front->request == VHOST_USER_SET_VRING_KICK)
 		return;
-	vdpa_relay_remove(port, index);
-	if (port->started)
+	vdpa_relay_remove(front, index);
+	if (port->active == front && port->started)
 		vdpa_port_vring_off(port, index);
 }
 
 static int op_set_vring_state(int vid, int vring, int state)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
+	struct vdpa_front *front = vdpa_front_lock(vid);
+	unsigned int num;
 	int rc = 0;
 
-	if (!port)
+	if (!front)
 		return -EBUSY;
-	if (vring < 0 || (unsigned int)vring >= 2 * vdpa_port_pairs(port)) {
-		PORT_LOG(port, ERR, "vring %d: the port has %u queue pairs", vring, vdpa_port_pairs(port));
+	num = 2 * vdpa_port_pairs(front->port);
+	if (vring < 0 || (unsigned int)vring >= num) {
+		PORT_LOG(front->port, ERR, "vring %d: the port has %u queue pairs", vring, num / 2);
 		rc = -EINVAL;
 	} else if (state) {
-		rc = vring_ready(port, (unsigned int)vring);
+		rc = vring_ready(front, (unsigned int)vring);
 	} else {
-		vring_gone(port, (unsigned int)vring);
+		vring_gone(front, (unsigned int)vring);
 	}
-	pthread_mutex_unlock(&port->lock);
+	unlock(front);
 	return rc;
 }
 
+/* SEND_RARP. The network behind the port has not changed with the guest's place: nothing has to learn it again. */
 static int op_migration_done(int vid)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
+	struct vdpa_front *front = vdpa_front_lock(vid);
 
-	if (!port)
+	if (!front)
 		return -EBUSY;
-	PORT_LOG(port, INFO, "the front end's guest has migrated to this host");
-	pthread_mutex_unlock(&port->lock);
+	atomic_fetch_add(&front->port->migrations, 1);
+	PORT_LOG(front->port, INFO, "the front end's guest has migrated to this connection");
+	unlock(front);
 	return 0;
 }
 

@@ -3,10 +3,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <linux/virtio_config.h>
 #include <rte_common.h>
@@ -18,8 +16,7 @@
 
 /*
  * Features that the device side may simply stop using while the guest believes in them: it only ever sends such packets
- * or buffers of its own accord. Without any other one the front end has to negotiate anew, which vhost-user does not let
- * a back end ask for.
+ * or buffers of its own accord.
  */
 #define DROPPABLE                                                                                    \
 	(BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
@@ -31,7 +28,8 @@ int vdpa_port_configure(struct vdpa_port *port)
 {
 	const struct vdpa_port_args *a = port->args;
 	struct vhp_mbox_port_config config = {
-		.flags = (a->pv_interrupt ? VHP_PORT_PV_INTERRUPT : 0) | (a->has_mac ? VHP_PORT_MAC : 0),
+		.flags = (a->pv_interrupt ? VHP_PORT_PV_INTERRUPT : 0) | (a->aperture ? VHP_PORT_APERTURE : 0) |
+			(a->has_mac ? VHP_PORT_MAC : 0),
 		.mtu = a->mtu,
 		.max_queue_pairs = (uint16_t)a->pairs,
 		.vhost_pci_id = a->vhost_pci_id,
@@ -44,130 +42,27 @@ int vdpa_port_configure(struct vdpa_port *port)
 	return vdpa_card_call(port->card, VHP_OP_PORT_CONFIG, port->index, &config, sizeof(config), NULL, 0);
 }
 
-void vdpa_port_refuse(struct vdpa_port *port, const char *fmt, ...)
-{
-	char why[sizeof(port->why)];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(why, sizeof(why), fmt, ap);
-	va_end(ap);
-	/* rte_vhost tries again after every message of the front end: say it once. */
-	if (port->phase != VDPA_REFUSED || strcmp(why, port->why)) {
-		PORT_LOG(port, ERR, "cannot serve the front end: %s", why);
-		strcpy(port->why, why);
-	}
-	port->phase = VDPA_REFUSED;
-}
-
-/* ------------------------------------------------------------------------------------------- what rte_vhost knows */
-
-int vdpa_port_memory_load(struct vdpa_port *port)
-{
-	struct rte_vhost_memory *mem = NULL;
-	int rc = 0;
-
-	port->num_regions = 0;
-	if (!port->memory_valid || rte_vhost_get_mem_table(port->vid, &mem)) {
-		vdpa_port_refuse(port, "it gave no memory table");
-		return -EINVAL;
-	}
-	if (mem->nregions == 0 || mem->nregions > port->card->max_regions) {
-		vdpa_port_refuse(port, "its memory table has %u regions; the card takes 1 to %u", mem->nregions,
-				 port->card->max_regions);
-		rc = -EINVAL;
-	}
-	for (unsigned int i = 0; !rc && i < mem->nregions; i++) {
-		const struct rte_vhost_mem_region *m = &mem->regions[i];
-		struct vdpa_region *r = &port->regions[i];
-
-		*r = (struct vdpa_region){
-			.gpa = m->guest_phys_addr,
-			.size = m->size,
-			.user_addr = m->guest_user_addr,
-			.hva = (uint8_t *)(uintptr_t)m->host_user_addr,
-			.fd = m->fd,
-			.offset = m->host_user_addr - (uint64_t)(uintptr_t)m->mmap_addr,
-		};
-		if (r->size == 0 || (r->gpa | r->size | r->offset) % VDPA_PAGE_SIZE ||
-		    r->gpa + (r->size - 1) < r->gpa) {
-			vdpa_port_refuse(port,
-					 "memory region %u (guest-physical 0x%" PRIx64 ", size 0x%" PRIx64
-					 ", offset 0x%" PRIx64 ") is not made of whole pages",
-					 i, r->gpa, r->size, r->offset);
-			rc = -EINVAL;
-		}
-		for (unsigned int k = 0; !rc && k < i; k++) {
-			const struct vdpa_region *o = &port->regions[k];
-
-			if (r->gpa <= o->gpa + (o->size - 1) && o->gpa <= r->gpa + (r->size - 1)) {
-				vdpa_port_refuse(port, "memory regions %u and %u overlap at guest-physical 0x%" PRIx64,
-						 k, i, RTE_MAX(r->gpa, o->gpa));
-				rc = -EINVAL;
-			}
-		}
-	}
-	if (!rc)
-		port->num_regions = mem->nregions;
-	free(mem);
-	return rc;
-}
-
-/* Ring address in this process -> guest-physical; the whole ring must lie in one region. */
-static int to_gpa(const struct vdpa_port *port, const void *hva, uint64_t len, uint64_t *gpa)
-{
-	for (unsigned int i = 0; i < port->num_regions; i++) {
-		const struct vdpa_region *r = &port->regions[i];
-		uint64_t at = (uint64_t)((const uint8_t *)hva - r->hva);
-
-		if ((const uint8_t *)hva < r->hva || at >= r->size)
-			continue;
-		if (len > r->size - at)
-			return -EFAULT;
-		*gpa = r->gpa + at;
-		return 0;
-	}
-	return -EFAULT;
-}
-
-int vdpa_port_vring_load(struct vdpa_port *port, unsigned int index)
-{
-	struct vdpa_vring *q = &port->vring[index];
-	struct rte_vhost_vring v = { 0 };
-	uint64_t n;
-
-	if (rte_vhost_get_vhost_vring(port->vid, (uint16_t)index, &v))
-		return -EINVAL;
-	n = v.size;
-	if (n < 2 || n > port->card->max_queue_size || (n & (n - 1))) {
-		vdpa_port_refuse(port, "vring %u has %u entries; the card takes powers of two from 2 to %u", index,
-				 v.size, port->card->max_queue_size);
-		return -EINVAL;
-	}
-	/* With room for used_event and avail_event behind the rings. */
-	if (to_gpa(port, v.desc, 16 * n, &q->desc) || to_gpa(port, v.avail, 6 + 2 * n, &q->avail) ||
-	    to_gpa(port, v.used, 6 + 8 * n, &q->used)) {
-		vdpa_port_refuse(port, "the rings of vring %u are not inside its memory regions", index);
-		return -EFAULT;
-	}
-	q->num = v.size;
-	q->used_hva = v.used;
-	q->call_fd = v.callfd >= 0 ? v.callfd : -1;
-	return 0;
-}
-
 /* ----------------------------------------------------------------------------------------------- vrings of the card */
 
-static uint32_t gsi_of(const struct vdpa_port *port, unsigned int vring)
+uint32_t vdpa_port_gsi(const struct vdpa_port *port, unsigned int vring)
 {
+	const struct vdpa_port_args *a = port->args;
+	unsigned int queue = vring / 2;
+
 	if (vring % 2)
 		return VHP_GSI_NONE;
-	return port->args->has_gsi ? port->args->gsi + vring / 2 : VHP_PEER_VECTOR(port->index, vring);
+	if (a->num_gsi == 0)
+		return VHP_PEER_VECTOR(port->index, vring);
+	/* One number: the first of a row; more: one each, and queues beyond the list have none. */
+	if (a->num_gsi == 1)
+		return a->gsi[0] + queue;
+	return queue < a->num_gsi ? a->gsi[queue] : VHP_GSI_NONE;
 }
 
 int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 {
-	struct vdpa_vring *q = &port->vring[index];
+	struct vdpa_front *front = port->active;
+	struct vdpa_vring *q = &front->vring[index];
 	struct vhp_mbox_peer_vring req = {
 		.index = (uint16_t)index,
 		.flags = VHP_VRING_ENABLE,
@@ -175,12 +70,12 @@ int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 		.desc = q->desc,
 		.avail = q->avail,
 		.used = q->used,
-		.gsi = gsi_of(port, index),
+		.gsi = vdpa_port_gsi(port, index),
 		.msix_vector = (uint16_t)VHP_PEER_VECTOR(port->index, index),
 	};
 	int rc;
 
-	if (rte_vhost_get_vring_base(port->vid, (uint16_t)index, &req.last_avail_idx, &req.last_used_idx))
+	if (rte_vhost_get_vring_base(front->vid, (uint16_t)index, &req.last_avail_idx, &req.last_used_idx))
 		return -EINVAL;
 	/* The vector stays with the vring even while it has no call fd: one can come at any time. */
 	rc = vdpa_card_set_call(port->card, port->index, index, q->call_fd);
@@ -203,7 +98,7 @@ int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 
 static void set_base(struct vdpa_port *port, unsigned int index, uint16_t avail, uint16_t used)
 {
-	if (rte_vhost_set_vring_base(port->vid, (uint16_t)index, avail, used))
+	if (rte_vhost_set_vring_base(port->active->vid, (uint16_t)index, avail, used))
 		PORT_LOG(port, ERR, "vring %u: rte_vhost does not take the indices %u/%u", index, avail, used);
 }
 
@@ -213,7 +108,7 @@ static void set_base(struct vdpa_port *port, unsigned int index, uint16_t avail,
  */
 static void base_from_ring(struct vdpa_port *port, unsigned int index)
 {
-	uint16_t used = __atomic_load_n(&port->vring[index].used_hva->idx, __ATOMIC_ACQUIRE);
+	uint16_t used = __atomic_load_n(&port->active->vring[index].used_hva->idx, __ATOMIC_ACQUIRE);
 
 	set_base(port, index, used, used);
 }
@@ -221,7 +116,7 @@ static void base_from_ring(struct vdpa_port *port, unsigned int index)
 static void take_bases(struct vdpa_port *port, const struct vhp_mbox_vring_bases *bases, int only)
 {
 	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++) {
-		if (!port->vring[i].live || (only >= 0 && i != (unsigned int)only))
+		if (!port->active->vring[i].live || (only >= 0 && i != (unsigned int)only))
 			continue;
 		if (bases)
 			set_base(port, i, bases->last_avail_idx[i], bases->last_used_idx[i]);
@@ -233,7 +128,7 @@ static void take_bases(struct vdpa_port *port, const struct vhp_mbox_vring_bases
 void vdpa_port_vring_off(struct vdpa_port *port, unsigned int index)
 {
 	struct vhp_mbox_peer_vring req = { .index = (uint16_t)index, .gsi = VHP_GSI_NONE, .msix_vector = 0xffff };
-	struct vdpa_vring *q = &port->vring[index];
+	struct vdpa_vring *q = &port->active->vring[index];
 	struct vhp_mbox_vring_bases bases;
 	int rc;
 
@@ -250,26 +145,27 @@ void vdpa_port_vring_off(struct vdpa_port *port, unsigned int index)
 
 /* ------------------------------------------------------------------------------------------------------ up and down */
 
-static void unmap_all(struct vdpa_port *port, unsigned int count)
+static void unmap_all(struct vdpa_front *front, unsigned int count)
 {
 	while (count--)
-		vdpa_card_unmap(port->card, port->regions[count].iova, port->regions[count].size);
+		vdpa_card_unmap(front->port->card, front->regions[count].iova, front->regions[count].size);
 }
 
 static int map_all(struct vdpa_port *port)
 {
-	struct vhp_mbox_peer_mem mem = { .nregions = port->num_regions };
+	struct vdpa_front *front = port->active;
+	struct vhp_mbox_peer_mem mem = { .nregions = front->num_regions };
 
-	for (unsigned int i = 0; i < port->num_regions; i++) {
-		struct vdpa_region *r = &port->regions[i];
+	for (unsigned int i = 0; i < front->num_regions; i++) {
+		struct vdpa_region *r = &front->regions[i];
 		int rc = vdpa_card_map(port->card, r->gpa, r->size, r->fd, r->offset, r->hva, &r->iova);
 
 		if (rc) {
-			vdpa_port_refuse(port,
-					 "cannot map memory region %u (guest-physical 0x%" PRIx64 ", 0x%" PRIx64
-					 " bytes) for the card: %s",
-					 i, r->gpa, r->size, strerror(-rc));
-			unmap_all(port, i);
+			vdpa_front_refuse(front,
+					  "cannot map memory region %u (guest-physical 0x%" PRIx64 ", 0x%" PRIx64
+					  " bytes) for the card: %s",
+					  i, r->gpa, r->size, strerror(-rc));
+			unmap_all(front, i);
 			return rc;
 		}
 		mem.regions[i] = (struct vhp_mbox_region){ .gpa = r->gpa, .size = r->size, .iova = r->iova };
@@ -277,16 +173,28 @@ static int map_all(struct vdpa_port *port)
 			 r->gpa, r->size, r->iova);
 	}
 	if (vdpa_card_call(port->card, VHP_OP_PEER_MEM, port->index, &mem, sizeof(mem), NULL, 0)) {
-		vdpa_port_refuse(port, "the card does not take its memory table");
-		unmap_all(port, port->num_regions);
+		vdpa_front_refuse(front, "the card does not take its memory table%s",
+				  port->args->aperture ? ": does it fit the aperture? Without aperture=1 any size does"
+						       : "");
+		unmap_all(front, front->num_regions);
 		return -EIO;
 	}
 	return 0;
 }
 
-static int stop_card(struct vdpa_port *port, struct vhp_mbox_vring_bases *bases)
+int vdpa_port_log(struct vdpa_port *port)
 {
-	struct vhp_mbox_port_stop stop = { 0 };
+	if (!port->started)
+		return 0;
+	if (vdpa_front_logs(port->active))
+		return vdpa_log_start(port->active);
+	vdpa_log_stop(port);
+	return 0;
+}
+
+static int stop_card(struct vdpa_port *port, uint32_t flags, struct vhp_mbox_vring_bases *bases)
+{
+	struct vhp_mbox_port_stop stop = { .flags = flags };
 
 	return vdpa_card_call(port->card, VHP_OP_PORT_STOP, port->index, &stop, sizeof(stop), bases, sizeof(*bases));
 }
@@ -294,55 +202,76 @@ static int stop_card(struct vdpa_port *port, struct vhp_mbox_vring_bases *bases)
 /* Interrupts, mappings and the relay; the card itself is quiet or dead. */
 static void release(struct vdpa_port *port)
 {
+	struct vdpa_front *front = port->active;
+
 	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++) {
-		if (port->vring[i].live)
+		if (front->vring[i].live)
 			vdpa_card_set_call(port->card, port->index, i, -1);
-		port->vring[i].live = false;
+		front->vring[i].live = false;
 	}
-	unmap_all(port, port->num_regions);
+	unmap_all(front, front->num_regions);
 	port->started = false;
+}
+
+/*
+ * What the vhost-pci-net driver hears: LOG_ALL before anybody logs, as vhost-user negotiates it only when a migration begins
+ * and the driver is asked once.
+ */
+static uint64_t features_for_card(const struct vdpa_port *port)
+{
+	const struct vdpa_front *front = port->active;
+	uint64_t features = front->features & ~BIT(VHOST_F_LOG_ALL);
+
+	if (port->card->log.usable && front->protocol & BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD))
+		features |= BIT(VHOST_F_LOG_ALL);
+	return features & ~port->withheld;
 }
 
 int vdpa_port_up(struct vdpa_port *port)
 {
-	struct vhp_mbox_peer_features features = { .features = port->features & ~port->withheld };
+	struct vhp_mbox_peer_features features = { .features = features_for_card(port) };
+	struct vdpa_front *front = port->active;
 	struct vhp_mbox_vring_bases bases;
 	int rc;
 
 	rc = vdpa_card_call(port->card, VHP_OP_PEER_FEATURES, port->index, &features, sizeof(features), NULL, 0);
 	if (rc) {
-		vdpa_port_refuse(port, "the card does not take the features 0x%" PRIx64, features.features);
+		vdpa_front_refuse(front, "the card does not take the features 0x%" PRIx64, features.features);
 		return rc;
 	}
+	port->given = features.features;
 	rc = map_all(port);
 	if (rc)
 		return rc;
 	rc = vdpa_relay_start(port);
 	for (unsigned int i = 0; !rc && i < 2 * port->card->pairs; i++) {
-		if (port->vring[i].ready)
+		if (front->vring[i].ready)
 			rc = vdpa_port_vring_on(port, i);
 	}
+	if (!rc && vdpa_front_logs(front))
+		rc = vdpa_log_start(front);
 	if (!rc)
 		rc = vdpa_card_call(port->card, VHP_OP_PORT_START, port->index, NULL, 0, NULL, 0);
 	if (rc) {
 		vdpa_relay_stop(port);
-		if (!stop_card(port, &bases))
+		vdpa_log_stop(port);
+		if (!stop_card(port, 0, &bases))
 			take_bases(port, &bases, -1);
 		release(port);
-		vdpa_port_refuse(port, "the card does not start: %s", strerror(-rc));
+		vdpa_front_refuse(front, "the card does not start: %s", strerror(-rc));
 		return rc;
 	}
 	port->started = true;
-	port->phase = VDPA_UP;
+	front->phase = VDPA_UP;
 	/* Kicks that came before the rings were known are gone: look once. */
 	for (unsigned int i = 0; i < 2 * port->card->pairs; i++) {
-		if (port->vring[i].live)
+		if (front->vring[i].live)
 			vdpa_card_doorbell(port->card, port->index, i);
 	}
 	return 0;
 }
 
-void vdpa_port_down(struct vdpa_port *port)
+static void down(struct vdpa_port *port, uint32_t flags)
 {
 	struct vhp_mbox_vring_bases bases;
 	int rc;
@@ -351,66 +280,125 @@ void vdpa_port_down(struct vdpa_port *port)
 		return;
 	vdpa_notifier_stop(port);
 	vdpa_relay_stop(port);
-	rc = stop_card(port, &bases);
+	rc = stop_card(port, flags, &bases);
+	vdpa_log_stop(port); /* the last pages, the used rings' among them */
 	take_bases(port, rc ? NULL : &bases, -1);
 	release(port);
-	port->phase = port->vid >= 0 ? VDPA_NEGOTIATING : VDPA_IDLE;
+	port->active->phase = VDPA_NEGOTIATING;
+}
+
+void vdpa_port_down(struct vdpa_port *port)
+{
+	down(port, 0);
+}
+
+bool vdpa_port_hold(struct vdpa_port *port, bool hold)
+{
+	if (port->held == hold)
+		return false;
+	port->held = hold;
+	port->withheld = 0;
+	port->balks = 0;
+	if (hold && port->started)
+		down(port, VHP_STOP_GRACEFUL);
+	if (hold && port->active)
+		port->active->phase = VDPA_HELD;
+	if (!hold && port->active && !port->started && !atomic_load(&port->card->lost))
+		vdpa_port_up(port);
+	PORT_LOG(port, NOTICE, "%s by management", hold ? "disconnected" : "connected again");
+	return true;
 }
 
 /* ---------------------------------------------------------------------------------------------------- card events */
 
-/* The driver took only part of the peer's features: go on without the rest if that is possible. */
+uint64_t vdpa_port_must_tell(const struct vdpa_port *port, uint64_t features)
+{
+	/* The card logs all that is written, whatever its driver thinks. */
+	features &= ~BIT(VHOST_F_LOG_ALL);
+	return port->args->renegotiate && port->balks < VDPA_BALKS ? features : features & ~DROPPABLE;
+}
+
+/*
+ * The driver took only part of the peer's features. What only the device uses is left out without the front end, unless
+ * management wants it told; for anything else it has to negotiate anew, which vhost-user does not let a back end ask for:
+ * only a new connection does it.
+ */
 static void restart_with_subset(struct vdpa_port *port)
 {
+	struct vdpa_front *front = port->active;
 	struct vhp_mbox_port_status status;
-	uint64_t offered, dropped;
+	uint64_t dropped, told;
 	char words[256];
 
 	if (!port->started ||
 	    vdpa_card_call(port->card, VHP_OP_PORT_STATUS, port->index, NULL, 0, &status, sizeof(status)))
 		return;
-	offered = vdpa_peer_bits(port->features & ~port->withheld);
-	dropped = vdpa_peer_bits_to_vhost(offered & ~status.driver_accepted);
+	dropped = vdpa_peer_bits_to_vhost(vdpa_peer_bits(port->given) & ~status.driver_accepted);
 	if (dropped == 0)
 		return;
 	vdpa_feature_names(dropped, VDPA_BITS_VHOST_NET, words, sizeof(words));
-	if (dropped & ~DROPPABLE) {
-		vdpa_port_down(port);
-		vdpa_port_refuse(
-			port,
-			"the vhost-pci-net driver refuses %s, which the front end uses; restart the front end, which "
-			"is not offered it any more",
-			words);
-	} else {
-		PORT_LOG(port, NOTICE, "the vhost-pci-net driver refuses %s: starting again without", words);
-	}
 	port->withheld |= dropped;
-	if (dropped & ~DROPPABLE)
-		return;
+	told = vdpa_port_must_tell(port, dropped);
 	vdpa_port_down(port);
-	vdpa_port_up(port);
+	if (!told) {
+		PORT_LOG(port, NOTICE, "the vhost-pci-net driver refuses %s: starting again without", words);
+		vdpa_port_up(port);
+	} else if (port->registered) {
+		PORT_LOG(
+			port, NOTICE,
+			"the vhost-pci-net driver refuses %s: disconnecting the front end, which has to negotiate again",
+			words);
+		port->renegotiate = true;
+	} else {
+		vdpa_front_refuse(
+			front,
+			"the vhost-pci-net driver refuses %s, which the front end uses; restart the front end, "
+			"which is not offered it any more",
+			words);
+	}
+}
+
+static void record(struct vdpa_port *port, unsigned int type, unsigned int arg)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	pthread_mutex_lock(&port->events_lock);
+	port->events[port->num_events++ % VDPA_EVENTS] = (struct vdpa_event_record){
+		.time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+		.type = (uint16_t)type,
+		.arg = (uint16_t)arg,
+	};
+	pthread_mutex_unlock(&port->events_lock);
 }
 
 void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg)
 {
+	bool bad = type == VHP_EVENT_LANE_STOPPED || type == VHP_EVENT_ERROR || type > VHP_EVENT_DRIVER_RESET;
+	struct vdpa_front *front;
+	char text[160];
+
+	record(port, type, arg);
+	vdpa_event_text(type, arg, text, sizeof(text));
+	if (bad)
+		PORT_LOG(port, ERR, "%s", text);
+	else
+		PORT_LOG(port, NOTICE, "%s", text);
 	pthread_mutex_lock(&port->lock);
+	front = port->active;
 	switch (type) {
 	case VHP_EVENT_CONNECTED:
-		PORT_LOG(port, NOTICE, "connected with the vhost-pci-net driver");
-		if (port->phase == VDPA_CLOSED_BY_DRIVER)
-			port->phase = VDPA_UP;
-		break;
-	case VHP_EVENT_DISCONNECTED:
-		PORT_LOG(port, NOTICE, "disconnected");
+		if (front && front->phase == VDPA_CLOSED_BY_DRIVER)
+			front->phase = VDPA_UP;
 		break;
 	case VHP_EVENT_CLOSE_REQUEST:
 		atomic_fetch_add(&port->close_requests, 1);
-		PORT_LOG(port, NOTICE,
-			 "the vhost-pci-net driver asks to disconnect: the front end is idle until it resets");
 		/* Started again the card waits: a driver that disconnected gets no connection before it has reset. */
 		vdpa_port_down(port);
-		if (port->configured && !vdpa_port_up(port))
-			port->phase = VDPA_CLOSED_BY_DRIVER;
+		if (front && !port->held && !vdpa_port_up(port)) {
+			front->phase = VDPA_CLOSED_BY_DRIVER;
+			PORT_LOG(port, NOTICE, "the front end is idle until that driver resets");
+		}
 		break;
 	case VHP_EVENT_FEATURES:
 		atomic_fetch_add(&port->feature_events, 1);
@@ -418,19 +406,15 @@ void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg
 		break;
 	case VHP_EVENT_LANE_STOPPED:
 		atomic_fetch_add(&port->lane_events, 1);
-		PORT_LOG(port, ERR, "lane %u stopped: %s", arg & 0xff, vdpa_stop_reason(arg >> 8));
 		break;
 	case VHP_EVENT_ERROR:
 		atomic_fetch_add(&port->error_events, 1);
-		PORT_LOG(port, ERR, "the connection failed: %s", vdpa_port_error(arg));
 		break;
 	case VHP_EVENT_DRIVER_RESET:
 		atomic_fetch_add(&port->driver_resets, 1);
-		PORT_LOG(port, NOTICE, "the vhost-pci-net driver reset its device");
 		port->withheld = 0; /* the next front end is offered everything again */
+		port->balks = 0;
 		break;
-	default:
-		PORT_LOG(port, WARNING, "unknown event %u (argument %u)", type, arg);
 	}
 	pthread_mutex_unlock(&port->lock);
 }
@@ -441,11 +425,12 @@ void vdpa_port_card_lost(struct vdpa_port *port)
 	if (port->started) {
 		vdpa_notifier_stop(port);
 		vdpa_relay_stop(port);
+		vdpa_log_abandon(port);
 		take_bases(port, NULL, -1);
 		release(port);
 	}
-	if (port->configured)
-		port->phase = VDPA_CARD_LOST;
+	if (port->active)
+		port->active->phase = VDPA_CARD_LOST;
 	pthread_mutex_unlock(&port->lock);
 }
 
@@ -453,7 +438,11 @@ void vdpa_port_card_back(struct vdpa_port *port)
 {
 	pthread_mutex_lock(&port->lock);
 	port->withheld = 0;
-	if (!vdpa_port_configure(port) && port->configured && !port->started)
-		vdpa_port_up(port);
+	if (!vdpa_port_configure(port) && port->active && !port->started) {
+		if (port->held)
+			port->active->phase = VDPA_HELD;
+		else
+			vdpa_port_up(port);
+	}
 	pthread_mutex_unlock(&port->lock);
 }

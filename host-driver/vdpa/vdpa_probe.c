@@ -2,6 +2,7 @@
 #include "vdpa.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,22 @@ int vdpa_port_visit(int id, int (*fn)(struct vdpa_port *port, void *arg), void *
 
 /* ----------------------------------------------------------------------------------------------------------- ports */
 
+/*
+ * The default: the same for the same port of the same card (its PCI address, or where its socket is) after every start, and
+ * another one for every other. FNV-1a; the low digit is the port.
+ */
+static uint64_t default_id(const struct vdpa_card *card, unsigned int index)
+{
+	char where[PATH_MAX];
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	if (!card->socket || !realpath(card->socket, where))
+		snprintf(where, sizeof(where), "%s", card->socket ? card->socket : card->name);
+	for (const char *c = where; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
+	return (hash & ~0xfull) | index;
+}
+
 static struct vdpa_port *new_port(struct vdpa_card *card, unsigned int index, bool first)
 {
 	struct vdpa_port *port = calloc(1, sizeof(*port));
@@ -94,12 +111,13 @@ static struct vdpa_port *new_port(struct vdpa_card *card, unsigned int index, bo
 	port->index = index;
 	port->id = UINT32_MAX;
 	port->args = &card->args.port[index];
-	port->vid = -1;
-	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++) {
-		port->vring[i].call_fd = -1;
-		port->vring[i].kick_fd = -1;
+	for (unsigned int i = 0; i < VDPA_FRONTS; i++) {
+		port->front[i].port = port;
+		vdpa_front_release(&port->front[i]);
 	}
 	pthread_mutex_init(&port->lock, NULL);
+	pthread_mutex_init(&port->socket_lock, NULL);
+	pthread_mutex_init(&port->events_lock, NULL);
 	pthread_mutex_init(&port->stats_lock, NULL);
 	/* rte_vhost tells vDPA devices apart by their names: the first port has the device's own. */
 	snprintf(port->name, sizeof(port->name), first ? "%s" : "%s_port%u", card->rte_dev->name, index);
@@ -110,9 +128,11 @@ static struct vdpa_port *new_port(struct vdpa_card *card, unsigned int index, bo
 
 static void free_port(struct vdpa_port *port)
 {
-	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++)
-		vdpa_relay_remove(port, i);
+	for (unsigned int i = 0; i < VDPA_FRONTS; i++)
+		vdpa_front_release(&port->front[i]);
+	pthread_mutex_destroy(&port->events_lock);
 	pthread_mutex_destroy(&port->stats_lock);
+	pthread_mutex_destroy(&port->socket_lock);
 	pthread_mutex_destroy(&port->lock);
 	free(port);
 }
@@ -194,6 +214,10 @@ static int probe(struct rte_device *rte_dev, struct rte_pci_device *pci)
 		return rc;
 	}
 	card->socket = pci ? NULL : card->args.socket;
+	for (unsigned int i = 0; i < VDPA_MAX_PORTS; i++) {
+		if (!card->args.port[i].has_id)
+			card->args.port[i].vhost_pci_id = default_id(card, i);
+	}
 	for (unsigned int i = 0, n = 0; i < VDPA_MAX_PORTS; i++) {
 		if (!card->args.port[i].used)
 			continue;

@@ -69,18 +69,19 @@ static int add(struct vdpa_port *port, int fd, uint32_t what, uint32_t events)
  * Our own duplicate, because rte_vhost closes its descriptor while the front end still holds the same one: epoll would
  * then go on reporting something that cannot be removed.
  */
-int vdpa_relay_add(struct vdpa_port *port, unsigned int vring, int kick_fd)
+int vdpa_relay_add(struct vdpa_front *front, unsigned int vring, int kick_fd)
 {
-	struct vdpa_vring *q = &port->vring[vring];
+	struct vdpa_vring *q = &front->vring[vring];
+	struct vdpa_port *port = front->port;
 	int rc;
 
-	vdpa_relay_remove(port, vring);
+	vdpa_relay_remove(front, vring);
 	if (kick_fd < 0)
 		return 0; /* the front end means to be polled: the first doorbell is all it gets */
 	q->kick_fd = fcntl(kick_fd, F_DUPFD_CLOEXEC, 3);
 	if (q->kick_fd < 0)
 		return -errno;
-	if (!port->relay.runs)
+	if (!port->relay.runs || port->active != front)
 		return 0;
 	rc = add(port, q->kick_fd, vring, EPOLLIN | EPOLLET);
 	if (rc)
@@ -88,13 +89,14 @@ int vdpa_relay_add(struct vdpa_port *port, unsigned int vring, int kick_fd)
 	return rc;
 }
 
-void vdpa_relay_remove(struct vdpa_port *port, unsigned int vring)
+void vdpa_relay_remove(struct vdpa_front *front, unsigned int vring)
 {
-	struct vdpa_vring *q = &port->vring[vring];
+	struct vdpa_vring *q = &front->vring[vring];
+	struct vdpa_port *port = front->port;
 
 	if (q->kick_fd < 0)
 		return;
-	if (port->relay.runs)
+	if (port->relay.runs && port->active == front)
 		epoll_ctl(port->relay.epoll_fd, EPOLL_CTL_DEL, q->kick_fd, NULL);
 	close(q->kick_fd);
 	q->kick_fd = -1;
@@ -114,8 +116,8 @@ int vdpa_relay_start(struct vdpa_port *port)
 	if (!rc)
 		rc = add(port, relay->stop_fd, STOP, EPOLLIN);
 	for (unsigned int i = 0; !rc && i < VHP_MBOX_MAX_VRINGS; i++) {
-		if (port->vring[i].ready && port->vring[i].kick_fd >= 0)
-			rc = add(port, port->vring[i].kick_fd, i, EPOLLIN | EPOLLET);
+		if (port->active->vring[i].ready && port->active->vring[i].kick_fd >= 0)
+			rc = add(port, port->active->vring[i].kick_fd, i, EPOLLIN | EPOLLET);
 	}
 	snprintf(name, sizeof(name), "vhp-kick%u", port->index);
 	if (!rc && rte_thread_create_control(&thread, name, relay_thread, port))
@@ -169,17 +171,16 @@ static uint32_t notifier_thread(void *arg)
 
 void vdpa_notifier_start(struct vdpa_port *port)
 {
-	uint64_t protocol = 0, offset, size;
+	uint64_t protocol = port->active->protocol, offset, size;
 	rte_thread_t thread;
 	int fd;
 
 	if (port->notifier.started) /* an earlier exchange was never answered */
 		return;
-	rte_vhost_get_negotiated_protocol_features(port->vid, &protocol);
 	if ((protocol & NOTIFIER_PF) != NOTIFIER_PF ||
 	    vdpa_card_doorbell_page(port->card, port->index, 0, &fd, &offset, &size))
 		return;
-	port->notifier.vid = port->vid;
+	port->notifier.vid = port->active->vid;
 	atomic_store(&port->notifier.done, false);
 	if (rte_thread_create_control(&thread, "vhp-notify", notifier_thread, port)) {
 		PORT_LOG(port, WARNING, "cannot start the notifier thread: kicks are relayed");

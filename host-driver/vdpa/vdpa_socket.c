@@ -3,10 +3,11 @@
 #include "vdpa.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,25 +15,30 @@
 
 /* --------------------------------------------------------------------------------------------------------- messages */
 
-/* Head of every vhost-user message, and the payload of SET_MEM_TABLE. */
+/* Head of every vhost-user message, and the payloads that matter here. */
 struct message {
 	uint32_t request, flags, size;
-	struct __rte_packed {
-		uint32_t nregions, padding;
+	union {
+		struct __rte_packed {
+			uint32_t nregions, padding;
+			struct {
+				uint64_t gpa, size, user_addr, mmap_offset;
+			} regions[VHP_MBOX_MAX_REGIONS];
+		} memory;
 		struct {
-			uint64_t gpa, size, user_addr, mmap_offset;
-		} regions[VHP_MBOX_MAX_REGIONS];
-	} memory;
+			uint64_t size, offset;
+		} log;
+	};
 } __rte_packed;
 
 #define MESSAGE_NEED_REPLY 0x8u
 
-static bool same_memory(const struct vdpa_port *port, const struct message *msg)
+static bool same_memory(const struct vdpa_front *front, const struct message *msg)
 {
-	if (msg->memory.nregions != port->num_regions)
+	if (msg->memory.nregions != front->num_regions)
 		return false;
-	for (unsigned int i = 0; i < port->num_regions; i++) {
-		const struct vdpa_region *r = &port->regions[i];
+	for (unsigned int i = 0; i < front->num_regions; i++) {
+		const struct vdpa_region *r = &front->regions[i];
 
 		if (msg->memory.regions[i].gpa != r->gpa || msg->memory.regions[i].size != r->size ||
 		    msg->memory.regions[i].user_addr != r->user_addr)
@@ -41,38 +47,47 @@ static bool same_memory(const struct vdpa_port *port, const struct message *msg)
 	return true;
 }
 
-/* @return false: the message may not reach rte_vhost */
-static bool admit(struct vdpa_port *port, const struct message *msg)
+/* rte_vhost maps the log without its offset, and marks beyond the mapping then. */
+static bool admit(struct vdpa_front *front, const struct message *msg)
 {
-	bool memory = msg->request == VHOST_USER_SET_MEM_TABLE;
-
-	port->request = msg->request;
-	if (port->configured && ((memory && !same_memory(port, msg)) || msg->request == VHOST_USER_SET_VRING_KICK)) {
-		if (port->lockless) {
-			PORT_LOG(
-				port, WARNING,
-				"the front end changes its %s while it runs, which DPDK 24.11 cannot do: disconnecting, it may "
-				"connect again",
-				memory ? "memory" : "vrings");
-			return false;
-		}
-		if (memory)
-			vdpa_port_close(port);
+	if (msg->request == VHOST_USER_SET_LOG_BASE && msg->size >= sizeof(msg->log) && msg->log.offset != 0) {
+		PORT_LOG(front->port, ERR,
+			 "the front end's log begins at offset 0x%" PRIx64
+			 " of its file, which DPDK 24.11 cannot do: disconnecting",
+			 msg->log.offset);
+		return false;
 	}
-	if (memory)
-		port->memory_valid = false;
 	return true;
+}
+
+/* What a message changes under the card's feet is stopped first; dev_conf starts again when rte_vhost has handled it. */
+static void prepare(struct vdpa_front *front, const struct message *msg)
+{
+	front->request = msg->request;
+	front->asked |= msg->request == VHOST_USER_GET_FEATURES;
+	vdpa_log_pause(front->port, front->vid,
+		       msg->request == VHOST_USER_SET_LOG_BASE || msg->request == VHOST_USER_SET_VRING_ADDR ||
+			       msg->request == VHOST_USER_SET_VRING_KICK);
+	if (msg->request == VHOST_USER_SET_MEM_TABLE) {
+		front->memory_valid = front->memory_valid && front->configured && same_memory(front, msg);
+		if (front->configured && !front->memory_valid) {
+			PORT_LOG(front->port, INFO, "the front end's memory changes: stopping for it");
+			vdpa_front_close(front);
+		}
+	}
 }
 
 static enum rte_vhost_msg_result before_message(int vid, void *raw)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
+	struct vdpa_front *front = vdpa_front_lock(vid);
 	struct message *msg = raw;
 	bool ok = true;
 
-	if (port) {
-		ok = admit(port, msg);
-		pthread_mutex_unlock(&port->lock);
+	if (front) {
+		ok = admit(front, msg);
+		if (ok)
+			prepare(front, msg);
+		pthread_mutex_unlock(&front->port->lock);
 	}
 	if (ok)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
@@ -80,18 +95,47 @@ static enum rte_vhost_msg_result before_message(int vid, void *raw)
 	return RTE_VHOST_MSG_RESULT_ERR;
 }
 
+/* A log that is shorter than it says would kill us at the first page. Its descriptor is gone: try its last byte. */
+static bool log_is_whole(const struct vdpa_front *front)
+{
+	uint64_t base = 0, size = 0;
+	uint8_t byte;
+	struct iovec to = { &byte, 1 }, from = { .iov_len = 1 };
+
+	if (rte_vhost_get_log_base(front->vid, &base, &size) || size == 0)
+		return false;
+	from.iov_base = (void *)(uintptr_t)(base + size - 1);
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 &&
+		(front->port->active != front || !vdpa_front_logs(front) || vdpa_log_covers(front));
+}
+
 /* Not called for a message that failed: after a failed SET_MEM_TABLE rte_vhost has none and must not be asked for it. */
 static enum rte_vhost_msg_result after_message(int vid, void *raw)
 {
-	struct vdpa_port *port = vdpa_port_lock(vid);
+	struct vdpa_front *front = vdpa_front_lock(vid);
+	bool ok = true;
 
-	(void)raw;
-	if (port) {
-		if (port->request == VHOST_USER_SET_MEM_TABLE)
-			port->memory_valid = true;
-		pthread_mutex_unlock(&port->lock);
+	if (!front)
+		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	switch (front->request) {
+	case VHOST_USER_SET_MEM_TABLE:
+		front->memory_valid = true;
+		break;
+	case VHOST_USER_SET_FEATURES:
+		ok = front->port->active != front || !vdpa_port_log(front->port);
+		break;
+	case VHOST_USER_SET_LOG_BASE:
+		ok = log_is_whole(front);
+		if (!ok)
+			PORT_LOG(front->port, ERR,
+				 "the front end's log is shorter than it says, or than its memory: disconnecting");
+		((struct message *)raw)->flags &= ok ? UINT32_MAX : ~MESSAGE_NEED_REPLY;
+		break;
 	}
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	if (ok)
+		vdpa_log_pause(front->port, vid, false);
+	pthread_mutex_unlock(&front->port->lock);
+	return ok ? RTE_VHOST_MSG_RESULT_NOT_HANDLED : RTE_VHOST_MSG_RESULT_ERR;
 }
 
 static const struct rte_vhost_user_extern_ops message_ops = {
@@ -109,21 +153,24 @@ int vdpa_watch_messages(int vid)
 static int on_new_connection(int vid)
 {
 	struct vdpa_port *port = vdpa_port_of_vid(vid);
-	bool ours;
+	struct vdpa_front *front;
+	bool second;
 
 	if (!port)
 		return -1;
 	pthread_mutex_lock(&port->lock);
-	ours = vdpa_port_bind(port, vid);
-	if (!ours)
+	front = vdpa_front_bind(port, vid);
+	second = port->active != NULL;
+	if (!front)
 		atomic_fetch_add(&port->fe_refused, 1);
 	pthread_mutex_unlock(&port->lock);
-	if (!ours) {
-		PORT_LOG(port, ERR, "%s: a second front end is refused while the first is connected",
-			 port->args->iface);
+	if (!front) {
+		PORT_LOG(port, ERR, "%s: one more front end is refused: %u are connected", port->args->iface,
+			 VDPA_FRONTS);
 		return -1;
 	}
-	PORT_LOG(port, INFO, "%s: a front end connects", port->args->iface);
+	PORT_LOG(port, INFO, "%s: a front end connects%s", port->args->iface,
+		 second ? ", to take over from the one that runs" : "");
 	return 0;
 }
 
@@ -176,26 +223,15 @@ static int clear_path(struct vdpa_port *port)
 	return -EADDRINUSE;
 }
 
-int vdpa_port_register(struct vdpa_port *port)
+int vdpa_port_listen(struct vdpa_port *port)
 {
-	const char *path = port->args->iface, *what;
+	const char *path = port->args->iface, *what = "register the socket";
 
-	port->vdpa = rte_vdpa_register_device(&port->rte_dev, &vdpa_ops);
-	if (!port->vdpa) {
-		PORT_LOG(port, ERR, "rte_vhost does not take the vDPA device %s (is there one of that name?)",
-			 port->name);
-		return -EEXIST;
-	}
-	if (!path[0])
-		return 0;
 	if (!port->args->client && clear_path(port))
 		return -EADDRINUSE;
-	port->registered = true;
-	what = "register the socket";
-	if (rte_vhost_driver_register(path, port->args->client ? RTE_VHOST_USER_CLIENT : 0)) {
-		port->registered = false;
+	if (rte_vhost_driver_register(path, port->args->client ? RTE_VHOST_USER_CLIENT : 0))
 		goto fail;
-	}
+	port->registered = true;
 	what = "attach the device to the socket";
 	if (rte_vhost_driver_attach_vdpa_device(path, port->vdpa))
 		goto fail;
@@ -215,9 +251,53 @@ fail:
 	return -EIO;
 }
 
-void vdpa_port_unregister(struct vdpa_port *port)
+int vdpa_port_register(struct vdpa_port *port)
+{
+	port->vdpa = rte_vdpa_register_device(&port->rte_dev, &vdpa_ops);
+	if (!port->vdpa) {
+		PORT_LOG(port, ERR, "rte_vhost does not take the vDPA device %s (is there one of that name?)",
+			 port->name);
+		return -EEXIST;
+	}
+	return port->args->iface[0] ? vdpa_port_listen(port) : 0;
+}
+
+static void unregister(struct vdpa_port *port)
 {
 	if (port->registered)
 		rte_vhost_driver_unregister(port->args->iface);
 	port->registered = false;
+}
+
+void vdpa_port_unregister(struct vdpa_port *port)
+{
+	pthread_mutex_lock(&port->socket_lock);
+	port->closing = true;
+	unregister(port);
+	pthread_mutex_unlock(&port->socket_lock);
+}
+
+/*
+ * The way to a connection's descriptor is rte_vhost's alone; its public way to close one is to close all of the socket and
+ * open that again. A front end that connects again by itself (QEMU: reconnect-ms=) finds it.
+ */
+void vdpa_port_renegotiate(struct vdpa_port *port)
+{
+	bool wanted;
+
+	pthread_mutex_lock(&port->lock);
+	wanted = port->renegotiate;
+	port->renegotiate = false;
+	pthread_mutex_unlock(&port->lock);
+	if (!wanted)
+		return;
+	pthread_mutex_lock(&port->socket_lock);
+	if (!port->closing) {
+		unregister(port);
+		if (vdpa_port_listen(port))
+			PORT_LOG(port, ERR, "%s cannot be opened again: restart this process", port->args->iface);
+		else
+			PORT_LOG(port, INFO, "%s: front ends may connect again", port->args->iface);
+	}
+	pthread_mutex_unlock(&port->socket_lock);
 }

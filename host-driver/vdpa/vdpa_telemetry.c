@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * /vhost_pci/list, /vhost_pci/status,PORT, /vhost_pci/stats,PORT, /vhost_pci/reset_stats,PORT: what vhpctl shows. Numbers
- * come with their words, so that a client needs no tables. Telemetry has no arrays of objects: ports and lanes are
- * members of an object.
+ * /vhost_pci/list, /vhost_pci/status,PORT, /vhost_pci/stats,PORT: what vhpctl shows; vdpa_tables.c has the rest. Numbers come
+ * with their words, so that a client needs no tables. Telemetry has no arrays of objects: ports and lanes are members of an
+ * object.
  */
 #include "vdpa.h"
 
@@ -16,6 +16,7 @@
 #include <rte_telemetry.h>
 
 #include "vdpa_names.h"
+#include "vdpa_telemetry.h"
 
 #define STOP_NOT_IN_USE 1 /* vhp_pkg::StopAdmin: nobody is at fault */
 
@@ -24,6 +25,7 @@ static const char *const phases[] = {
 	[VDPA_NEGOTIATING] = "front end connected, its rings are not ready",
 	[VDPA_UP] = "serving the front end",
 	[VDPA_CLOSED_BY_DRIVER] = "closed by the vhost-pci-net driver",
+	[VDPA_HELD] = "disconnected by management",
 	[VDPA_REFUSED] = "the front end cannot be served",
 	[VDPA_CARD_LOST] = "the card is gone",
 };
@@ -94,7 +96,15 @@ int vdpa_port_stats_reset(struct vdpa_port *port)
 
 /* --------------------------------------------------------------------------------------------------------- helpers */
 
-static void add_hex(struct rte_tel_data *d, const char *name, uint64_t value)
+/* The one that matters: the one that has the port, or the one that is there. */
+static const struct vdpa_front *main_front(const struct vdpa_port *port)
+{
+	if (port->active)
+		return port->active;
+	return port->front[0].vid < 0 && port->front[1].vid >= 0 ? &port->front[1] : &port->front[0];
+}
+
+void vdpa_tel_hex(struct rte_tel_data *d, const char *name, uint64_t value)
 {
 	char text[24];
 
@@ -123,7 +133,7 @@ static void add_bits(struct rte_tel_data *d, const char *name, uint64_t bits, en
 		snprintf(number, sizeof(number), "bit %u", bit);
 		rte_tel_data_add_array_string(names, word ? word : number);
 	}
-	add_hex(both, "bits", bits);
+	vdpa_tel_hex(both, "bits", bits);
 	rte_tel_data_add_dict_container(both, "names", names, 0);
 	rte_tel_data_add_dict_container(d, name, both, 0);
 }
@@ -138,18 +148,23 @@ static void add_uuid(struct rte_tel_data *d, uint64_t hi, uint64_t lo)
 	rte_tel_data_add_dict_string(d, "uuid", text);
 }
 
-/* What is known without asking the card. */
-static void add_identity(struct rte_tel_data *d, struct vdpa_port *port)
+void vdpa_tel_identity(struct rte_tel_data *d, struct vdpa_port *port)
 {
+	const struct vdpa_front *front = main_front(port);
+	unsigned int connected = 0;
+
+	for (unsigned int i = 0; i < VDPA_FRONTS; i++)
+		connected += port->front[i].vid >= 0;
 	rte_tel_data_add_dict_uint(d, "port", port->id);
 	rte_tel_data_add_dict_string(d, "device", port->name);
 	rte_tel_data_add_dict_string(d, "card", port->card->socket ? port->card->socket : port->card->name);
 	rte_tel_data_add_dict_uint(d, "card_port", port->index);
 	rte_tel_data_add_dict_string(d, "socket", port->args->iface);
 	rte_tel_data_add_dict_string(d, "socket_role", port->args->client ? "client" : "server");
-	rte_tel_data_add_dict_string(d, "phase", phases[port->phase]);
-	if (port->phase == VDPA_REFUSED)
-		rte_tel_data_add_dict_string(d, "reason", port->why);
+	rte_tel_data_add_dict_string(d, "phase", port->held ? phases[VDPA_HELD] : phases[front->phase]);
+	if (front->phase == VDPA_REFUSED)
+		rte_tel_data_add_dict_string(d, "reason", front->why);
+	rte_tel_data_add_dict_uint(d, "front_ends", connected);
 }
 
 static const char *lane_name(unsigned int lane, char text[16])
@@ -169,7 +184,7 @@ static int list_one(struct vdpa_port *port, void *arg)
 		return -ENOMEM;
 	rte_tel_data_start_dict(one);
 	pthread_mutex_lock(&port->lock);
-	add_identity(one, port);
+	vdpa_tel_identity(one, port);
 	pthread_mutex_unlock(&port->lock);
 	snprintf(name, sizeof(name), "%u", port->id);
 	rte_tel_data_add_dict_container(arg, name, one, 0);
@@ -218,13 +233,14 @@ static void add_lanes(struct rte_tel_data *d, const struct vhp_mbox_port_status 
 
 static void add_vrings(struct rte_tel_data *d, struct vdpa_port *port)
 {
+	const struct vdpa_front *front = main_front(port);
 	struct rte_tel_data *rings = rte_tel_data_alloc();
 
 	if (!rings)
 		return;
 	rte_tel_data_start_dict(rings);
 	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++) {
-		const struct vdpa_vring *q = &port->vring[i];
+		const struct vdpa_vring *q = &front->vring[i];
 		struct rte_tel_data *ring;
 		char name[8];
 
@@ -235,9 +251,9 @@ static void add_vrings(struct rte_tel_data *d, struct vdpa_port *port)
 			break;
 		rte_tel_data_start_dict(ring);
 		rte_tel_data_add_dict_uint(ring, "size", q->num);
-		add_hex(ring, "desc", q->desc);
-		add_hex(ring, "avail", q->avail);
-		add_hex(ring, "used", q->used);
+		vdpa_tel_hex(ring, "desc", q->desc);
+		vdpa_tel_hex(ring, "avail", q->avail);
+		vdpa_tel_hex(ring, "used", q->used);
 		rte_tel_data_add_dict_uint(ring, "vector", VHP_PEER_VECTOR(port->index, i));
 		rte_tel_data_add_dict_string(ring, "call", q->call_fd >= 0 ? "eventfd" : "none, the guest polls");
 		snprintf(name, sizeof(name), "%u", i);
@@ -254,13 +270,14 @@ static int status_of(struct vdpa_port *port, void *arg)
 
 	rte_tel_data_start_dict(d);
 	pthread_mutex_lock(&port->lock);
-	add_identity(d, port);
+	vdpa_tel_identity(d, port);
 	add_uuid(d, port->args->uuid_hi, port->args->uuid_lo);
-	add_hex(d, "vhost_pci_id", port->args->vhost_pci_id);
+	vdpa_tel_hex(d, "vhost_pci_id", port->args->vhost_pci_id);
 	rte_tel_data_add_dict_uint(d, "pv_interrupt", port->args->pv_interrupt);
+	rte_tel_data_add_dict_uint(d, "aperture", port->args->aperture);
 	rte_tel_data_add_dict_string(d, "doorbells",
 				     atomic_load(&port->notifier_on) ? "mapped by the front end" : "relayed");
-	add_bits(d, "features", port->features, VDPA_BITS_VHOST_NET);
+	add_bits(d, "features", main_front(port)->features, VDPA_BITS_VHOST_NET);
 	add_bits(d, "withheld_features", port->withheld, VDPA_BITS_VHOST_NET);
 	add_vrings(d, port);
 	pthread_mutex_unlock(&port->lock);
@@ -278,8 +295,12 @@ static int status_of(struct vdpa_port *port, void *arg)
 	add_bits(d, "device_features", s.device_features, VDPA_BITS_DEVICE);
 	add_bits(d, "driver_features", s.driver_features, VDPA_BITS_DEVICE);
 	add_bits(d, "device_status", s.device_status, VDPA_BITS_STATUS);
+	rte_tel_data_add_dict_uint(d, "logging", (s.flags & VHP_PORT_LOGGING) != 0);
 	rte_tel_data_add_dict_uint(d, "connects", s.connects);
 	rte_tel_data_add_dict_uint(d, "disconnects", s.disconnects);
+	rte_tel_data_add_dict_uint(d, "aperture_reads", s.aperture_reads);
+	rte_tel_data_add_dict_uint(d, "aperture_writes", s.aperture_writes);
+	rte_tel_data_add_dict_uint(d, "aperture_refused", s.aperture_refused);
 	add_lanes(d, &s);
 	return 0;
 }
@@ -329,6 +350,7 @@ static int stats_of(struct vdpa_port *port, void *arg)
 	rte_tel_data_add_dict_uint(d, "front_end_connects", atomic_load(&port->fe_connects));
 	rte_tel_data_add_dict_uint(d, "front_end_disconnects", atomic_load(&port->fe_disconnects));
 	rte_tel_data_add_dict_uint(d, "front_ends_refused", atomic_load(&port->fe_refused));
+	rte_tel_data_add_dict_uint(d, "migrations", atomic_load(&port->migrations));
 	rte_tel_data_add_dict_uint(d, "close_requests", atomic_load(&port->close_requests));
 	rte_tel_data_add_dict_uint(d, "feature_events", atomic_load(&port->feature_events));
 	rte_tel_data_add_dict_uint(d, "lane_stops", atomic_load(&port->lane_events));
@@ -376,18 +398,8 @@ static int stats_of(struct vdpa_port *port, void *arg)
 	return 0;
 }
 
-static int reset_of(struct vdpa_port *port, void *arg)
-{
-	int rc = vdpa_port_stats_reset(port);
-
-	rte_tel_data_start_dict(arg);
-	rte_tel_data_add_dict_uint(arg, "port", port->id);
-	rte_tel_data_add_dict_string(arg, "reset", rc ? strerror(-rc) : "done");
-	return 0;
-}
-
 /* Telemetry answers "null" to what cannot be done. */
-static int for_port(const char *params, int (*fn)(struct vdpa_port *port, void *arg), struct rte_tel_data *d)
+int vdpa_tel_for_port(const char *params, int (*fn)(struct vdpa_port *port, void *arg), struct rte_tel_data *d)
 {
 	unsigned long id;
 	char *end;
@@ -403,19 +415,13 @@ static int for_port(const char *params, int (*fn)(struct vdpa_port *port, void *
 static int on_status(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	(void)cmd;
-	return for_port(params, status_of, d);
+	return vdpa_tel_for_port(params, status_of, d);
 }
 
 static int on_stats(const char *cmd, const char *params, struct rte_tel_data *d)
 {
 	(void)cmd;
-	return for_port(params, stats_of, d);
-}
-
-static int on_reset(const char *cmd, const char *params, struct rte_tel_data *d)
-{
-	(void)cmd;
-	return for_port(params, reset_of, d);
+	return vdpa_tel_for_port(params, stats_of, d);
 }
 
 static void register_commands(void)
@@ -423,7 +429,7 @@ static void register_commands(void)
 	rte_telemetry_register_cmd("/vhost_pci/list", on_list, "Ports of vhost-pci cards. No parameters");
 	rte_telemetry_register_cmd("/vhost_pci/status", on_status, "State of a port. Parameter: port");
 	rte_telemetry_register_cmd("/vhost_pci/stats", on_stats, "Counters of a port. Parameter: port");
-	rte_telemetry_register_cmd("/vhost_pci/reset_stats", on_reset, "Counters of a port to 0. Parameter: port");
+	vdpa_tables_register();
 }
 
 void vdpa_telemetry_register(void)

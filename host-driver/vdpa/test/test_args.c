@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Device arguments and names. */
+/* Device arguments, names, entries of the dirty page log. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "vdpa_args.h"
+#include "vdpa_dirty.h"
 #include "vdpa_names.h"
 
 #define ALLOWED(text, args) assert_int_equal(vdpa_args_parse(text, true, args, NULL, 0), 0)
@@ -20,16 +21,18 @@ static void one_port(void **state)
 
 	(void)state;
 	ALLOWED("socket=/s,iface=/i,mac=02:00:00:AB:cd:ef,uuid=00112233-4455-6677-8899-AABBccddeeff,queues=2,"
-		"pv_interrupt=1,gsi=24,mtu=9000,connect_timeout=100,vhost_pci_id=0xffffffffffffffff,client=1",
+		"pv_interrupt=1,aperture=on,renegotiate=1,gsi=24,mtu=9000,connect_timeout=100,vhost_pci_id=0xffffffffffffffff,client=1",
 		&a);
 	assert_int_equal(a.num_ports, 1);
 	assert_string_equal(a.socket, "/s");
 	assert_string_equal(a.port[0].iface, "/i");
 	assert_memory_equal(a.port[0].mac, "\x02\0\0\xab\xcd\xef", 6);
 	assert_true(a.port[0].uuid_hi == 0x0011223344556677ull && a.port[0].uuid_lo == 0x8899aabbccddeeffull);
-	assert_true(a.port[0].client && a.port[0].pv_interrupt && a.port[0].has_gsi && a.port[0].has_mac);
+	assert_true(a.port[0].client && a.port[0].pv_interrupt && a.port[0].has_mac && a.port[0].has_id);
+	assert_true(a.port[0].aperture && a.port[0].renegotiate);
 	assert_int_equal(a.port[0].pairs, 2);
-	assert_int_equal(a.port[0].gsi, 24);
+	assert_int_equal(a.port[0].num_gsi, 1);
+	assert_int_equal(a.port[0].gsi[0], 24);
 	assert_int_equal(a.port[0].mtu, 9000);
 	assert_int_equal(a.port[0].connect_timeout_ms, 100);
 	assert_true(a.port[0].vhost_pci_id == UINT64_MAX);
@@ -51,6 +54,8 @@ static void several_ports(void **state)
 	assert_true(a.port[3].used && a.num_ports == 1);
 	ALLOWED("socket=/s,port=1,iface0=/a", &a); /* port 1 is the application's */
 	assert_true(a.port[0].used && a.port[1].used && !a.port[1].iface[0]);
+	ALLOWED("socket=/s,iface0=/a,gsi0=24:0x1a:28:30", &a);
+	assert_true(a.port[0].num_gsi == 4 && a.port[0].gsi[1] == 26 && a.port[0].gsi[3] == 30);
 	ALLOWED("socket=/s", &a);
 	assert_true(a.port[0].used && a.num_ports == 1 && !a.port[0].iface[0]);
 }
@@ -86,7 +91,13 @@ static void refusals(void **state)
 		{ "socket=/s,queues=1k", "from 1 to 4" },
 		{ "socket=/s,queues", "from 1 to 4" },
 		{ "socket=/s,client=2", "want 0 or 1" },
-		{ "socket=/s,pv_interrupt=yes", "want 0 or 1" },
+		{ "socket=/s,pv_interrupt=maybe", "want 0 or 1" },
+		{ "socket=/s,aperture=", "aperture=: want 0 or 1" },
+		{ "socket=/s,gsi=24:", "like 24:26:28" },
+		{ "socket=/s,gsi=1:2:3:4:5", "up to 4 of them" },
+		{ "socket=/s,gsi=4294967295", "from 0 to 4294967280" },
+		{ "socket=/s,mac=00:00:00:00:00:00", "cannot have the address 0" },
+		{ "socket=/s,iface0=/a,vhost_pci_id0=7,iface1=/b,vhost_pci_id1=7", "each port needs its own" },
 		{ "socket=/s,mtu=67", "from 68 to 65535" },
 		{ "socket=/s,mtu=65536", "from 68 to 65535" },
 		{ "socket=/s,port=8", "from 0 to 7" },
@@ -134,6 +145,118 @@ static void numberings(void **state)
 	assert_string_equal(vdpa_port_error(99), "unknown error");
 }
 
+/* The same checks serve the programs' options: the sentence names the option. */
+static void single_values(void **state)
+{
+	char err[128];
+
+	(void)state;
+	assert_int_equal(vdpa_args_check("mac", "--mac", "02:00:00:00:00:01", err, sizeof(err)), 0);
+	assert_int_not_equal(vdpa_args_check("mac", "--mac", "1", err, sizeof(err)), 0);
+	assert_string_equal(err, "--mac 1: want a MAC address like 02:56:48:50:00:01");
+	assert_int_not_equal(vdpa_args_check("iface", "--iface", "a,b", err, sizeof(err)), 0);
+	assert_string_equal(err, "--iface a,b: a comma cannot be part of it");
+	assert_int_not_equal(vdpa_args_check("mac1", "--mac", "02:00:00:00:00:01", err, sizeof(err)), 0);
+	assert_int_not_equal(vdpa_args_check("nothing", "--nothing", "1", err, sizeof(err)), 0);
+}
+
+/* ------------------------------------------------------------------------------------------------------ dirty pages */
+
+#define RING_LOG2 6u
+static uint64_t ring[1 << RING_LOG2];
+static const struct vdpa_dirty_region low[] = { { 0, 0x8000, 0x100000000ull }, { 0x100000000ull, 0x4000, 0x8000 } };
+static const struct vdpa_dirty_region same[] = { { 0, 0x8000, 0x200000000ull } };
+static struct vdpa_dirty_port ports[3];
+static struct {
+	unsigned int count, port[256];
+	uint64_t gpa[256];
+} marked;
+
+static void mark(void *arg, unsigned int port, uint64_t gpa)
+{
+	assert_ptr_equal(arg, &marked);
+	assert_true(marked.count < 256);
+	marked.port[marked.count] = port;
+	marked.gpa[marked.count++] = gpa;
+}
+
+static int fresh(void **state)
+{
+	(void)state;
+	memset(ring, 0, sizeof(ring));
+	memset(&marked, 0, sizeof(marked));
+	ports[0] = (struct vdpa_dirty_port){ true, 2, low };
+	ports[1] = (struct vdpa_dirty_port){ true, 1, same };
+	ports[2] = (struct vdpa_dirty_port){ false, 0, NULL };
+	return 0;
+}
+
+static struct vdpa_dirty_taken take(uint32_t tail, uint32_t head)
+{
+	return vdpa_dirty_take(ring, RING_LOG2, tail, head, ports, 3, mark, &marked);
+}
+
+/* Entry: bits 63:12 of the IOVA, port + 1; every port by its own regions; entries are cleared. */
+static void dirty_pages(void **state)
+{
+	struct vdpa_dirty_taken t;
+
+	(void)state;
+	ring[0] = 0x100003000ull | 1;
+	ring[1] = 0xb000 | 1;
+	ring[2] = 0x200007000ull | 2;
+	ring[3] = 0x5000 | 3; /* does not log: nobody's business */
+	t = take(0, 4);
+	assert_true(t.entries == 4 && t.bad == 0 && t.lost == 0 && marked.count == 3);
+	assert_true(marked.gpa[0] == 0x3000 && marked.gpa[1] == 0x100003000ull && marked.gpa[2] == 0x7000);
+	assert_true(marked.port[1] == 0 && marked.port[2] == 1);
+	for (unsigned int i = 0; i < 4; i++)
+		assert_true(ring[i] == 0);
+	t = take(4, 4);
+	assert_true(t.entries == 0 && t.lost == 0);
+}
+
+/* Free running indices wrap with the ring and at 2^32; a full ring is taken whole. */
+static void dirty_wraps(void **state)
+{
+	(void)state;
+	for (unsigned int i = 0; i < 1 << RING_LOG2; i++)
+		ring[i] = 0x200000000ull | (uint64_t)(i % 8) << 12 | 2;
+	assert_true(take(0xfffffff0u, 0x30).entries == 64);
+	assert_int_equal(marked.count, 64);
+	assert_true(marked.gpa[0] == 0x0000 && marked.gpa[1] == 0x1000);
+}
+
+/* Whatever is not an entry stands for a page that is not known: all pages of the ports in question. */
+static void dirty_nonsense(void **state)
+{
+	static const struct {
+		uint64_t entry;
+		uint32_t lost;
+	} cases[] = {
+		{ 0, 3 },			  /* not written */
+		{ 0x100000000ull, 3 },		  /* no port */
+		{ 0x100000000ull | 4, 3 },	  /* no such port */
+		{ 0x100000000ull | 0x10 | 1, 3 }, /* reserved bits */
+		{ 0x100008000ull | 1, 1 },	  /* behind a region */
+		{ 0x300000000ull | 2, 2 },	  /* in none */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct vdpa_dirty_taken t;
+
+		fresh(state);
+		ring[0] = cases[i].entry;
+		ring[1] = 0x100000000ull | 1;
+		t = take(0, 2);
+		assert_true(t.entries == 2 && t.bad == 1 && t.lost == cases[i].lost && marked.count == 1);
+	}
+	fresh(state);
+	assert_true(take(0, 65).lost == 3); /* more than the ring holds */
+	assert_true(take(1, 0).lost == 3);
+	assert_int_equal(marked.count, 0);
+}
+
 /* vhp_pkg::stop_reason_e is the list; ours must be as long, and its landmarks at the same places. */
 static void stop_reasons(void **state)
 {
@@ -161,8 +284,15 @@ static void stop_reasons(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_port),   cmocka_unit_test(several_ports), cmocka_unit_test(refusals),
-		cmocka_unit_test(numberings), cmocka_unit_test(stop_reasons),
+		cmocka_unit_test(one_port),
+		cmocka_unit_test(several_ports),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(single_values),
+		cmocka_unit_test(numberings),
+		cmocka_unit_test(stop_reasons),
+		cmocka_unit_test_setup(dirty_pages, fresh),
+		cmocka_unit_test_setup(dirty_wraps, fresh),
+		cmocka_unit_test_setup(dirty_nonsense, fresh),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL), all = (int)(sizeof(tests) / sizeof(tests[0]));
 

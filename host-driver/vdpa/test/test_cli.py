@@ -45,7 +45,10 @@ class Listener:
     def serve(self):
         while True:
             c, _ = self.socket.accept()
-            for i, a in enumerate(self.answers):
+            if isinstance(self.answers, dict):
+                c.send(hello)
+                c.send(self.answers[c.recv(1024).decode()])
+            for i, a in enumerate(self.answers if isinstance(self.answers, tuple) else ()):
                 if i:
                     c.recv(1024)
                 c.send(a)
@@ -62,19 +65,26 @@ run("daemon with a bad port", [VDPAD, "--socket", VDPAD, "--port", "8", "--iface
 run("daemon with a comma", [VDPAD, "--socket", VDPAD, "--iface", "a,b"], 64, "a comma cannot be part")
 run("daemon with an ambiguous mac", [VDPAD, "--socket", VDPAD, "--mac", "02:00:00:00:00:01", "--iface", "a", "--iface", "b"], 1,
     "which port")
-run("daemon with a bad mac", [VDPAD, "--socket", VDPAD, "--iface", "a", "--mac", "1"], 1, "mac0=1: want a MAC address")
+run("daemon with a bad mac", [VDPAD, "--socket", VDPAD, "--iface", "a", "--mac", "1"], 64, "--mac 1: want a MAC address")
+run("daemon with a bad GSI", [VDPAD, "--socket", VDPAD, "--iface", "a", "--gsi", "24:x"], 64, "--gsi 24:x: want a number")
+run("daemon with a bad aperture", [VDPAD, "--socket", VDPAD, "--iface", "a", "--aperture", "open"], 64, "--aperture open: want 0 or 1")
+run("daemon with a bad prefix", [VDPAD, "--socket", VDPAD, "--iface", "a", "--file-prefix", "a/b"], 64, "--file-prefix a/b: want a name")
+run("daemon with one id twice", [VDPAD, "--socket", VDPAD, "--iface", "a", "--vhost-pci-id", "7", "--iface", "b", "--vhost-pci-id",
+    "7"], 1, "each port needs its own")
 run("daemon with one socket twice", [VDPAD, "--socket", VDPAD, "--iface", "a", "--iface", "a"], 1, "are the same socket a")
 run("daemon without such a function", [VDPAD, "--pci", "0000:ff:1f.7", "--iface", "a"], 1, "bound to vfio-pci")
-run("daemon with too little memory", [VDPAD, "--socket", VDPAD, "--iface", "a", "--memory", "1"], 64, "want megabytes")
+run("daemon with too little memory", [VDPAD, "--socket", VDPAD, "--iface", "a", "--memory", "1"], 64, "want a number from 16 to 65536 .megabytes")
 run("daemon without driver", [VDPAD, "--socket", VDPAD, "--iface", "a", "--plugin", "none.so"], 1, "cannot load the driver: none.so")
 run("daemon help", [VDPAD, "--help"], 0, "(?s)--socket=PATH.*--iface=PATH.*ready")
 run("daemon version", [VDPAD, "--version"], 0, r"vhp-vdpad \d")
 talker = Listener("talker.sock", socket.SOCK_STREAM, b"x" * 64)
 run("daemon with a socket that is no card", [VDPAD, "--socket", talker.path, "--iface", "a"], 1, "(?s)talker.sock.*cannot serve")
 
-run("tool without command", [CTL], 64, "give a command: list, status, stats or reset")
+run("tool without command", [CTL], 64, "give a command: list, status, stats")
 run("tool with unknown command", [CTL, "start"], 64, "unknown command start")
-run("tool help", [CTL, "--help"], 0, "(?s)list.*status.*stats.*PORT")
+run("tool help", [CTL, "--help"], 0, "(?s)list.*status.*stats.*features.*regions.*gsi.*log.*events.*disconnect.*connect.*PORT")
+run("tool with a bad prefix", [CTL, "list", "--file-prefix", "a/b"], 64, "--file-prefix a/b: want a name")
+run("tool that would disconnect everything", [CTL, "disconnect"], 64, "disconnect: give the port")
 run("tool without process", [CTL, "list", "--file-prefix", "none"], 1, "no process with --file-prefix none")
 run("tool without socket", [CTL, "status", "--socket", "none"], 1, "none: nobody answers there")
 run("tool and an empty list as JSON", [CTL, "list", "--json", "--file-prefix", "none"], 1, r"\[\]")
@@ -89,6 +99,10 @@ for name, answers, says in (
     run(f"tool and {name}", [CTL, "list", "--socket", Listener("tel.sock", socket.SOCK_SEQPACKET, *answers).path], 1, says)
 one = Listener("tel.sock", socket.SOCK_SEQPACKET, hello, PORTS)
 run("tool and one port", [CTL, "list", "--socket", one.path], 0, r"0 .* d .* 0 .* /x .* p")
+REFUSES = b'{"/vhost_pci/connect":{"port":0,"done":0,"result":"not now: wait"}}'
+refuses = Listener("tel2.sock", socket.SOCK_SEQPACKET, hello, PORTS)
+refuses.answers = {"/vhost_pci/list": PORTS, "/vhost_pci/connect,0": REFUSES}
+run("tool and a refused command", [CTL, "connect", "0", "--socket", refuses.path], 1, "port 0 of .*: not now: wait")
 run("tool and no such port", [CTL, "status", "7", "--socket", one.path], 1, "7: no such port")
 
 TESTPMD = ["dpdk-testpmd", "--lcores=0@0,1@0", "--no-pci", "--no-telemetry", "--file-prefix", f"vhpcli{os.getpid()}", "--no-huge",

@@ -2,112 +2,139 @@
 # SPDX-License-Identifier: Apache-2.0
 """Each program of the chain is killed in turn, on the simulated card, and packets move again.
 
-front end (stock virtio_user, io) - vhp-vdpad - vhp-sim - stock testpmd with the net driver (macswap)
-Usage: test_restart.py BUILD_DIR
+front end - vhp-vdpad - vhp-sim - far end that echoes. Usage: test_restart.py BUILD_DIR
 """
 import os
 import signal
 import sys
+import traceback
 
-import test_vdpa
-from test_vdpa import BUILD, Failure, Process, Rig, check
+from vdpa_rig import Failure, FrontEnd, Rig, check
 
-test_vdpa.GUARD = 180  # a simulated card on a busy machine
-
-
-class SimRig(Rig):
-    def start_card(self):
-        log = self.path("card.log")
-        starts = open(log).read().count("ready") if os.path.exists(log) else 0
-        return self.add(Process(self.dir, "card", f"{BUILD}/bin/vhp-sim", "--socket-dir", ".")).wait_for("^ready", starts + 1)
-
-    def far_end(self):
-        self.fronts += 1
-        name = f"far{self.fronts}"
-        p = self.add(Process(
-            self.dir, name, "stdbuf", "-oL", "dpdk-testpmd", "--lcores=0@(0-1),1@(0-1)" if os.cpu_count() > 1 else "--lcores=0@0,1@0",
-            "--no-pci", "--no-telemetry", "--file-prefix", self.prefix + name, "--no-huge", "-m", "128", "-d",
-            "librte_net_vhost_pci.so", "--vdev=net_vhost_pci0,socket=fn1.sock", "--", "-i", "--forward-mode=macswap",
-            "--total-num-mbufs=2048", "--no-flush-rx"))
-        p.wait_for("testpmd> ")
-        p.say("start")
-        return p
+STEPS = []
 
 
-def go(rig, front, far, count=1):
-    """Both ends know each other; a burst goes round from now on (what was under way at a break is lost)."""
-    front.wait_for("testpmd> ")
+def step(text):
+    return lambda function: STEPS.append((text, function))
+
+
+@step("packets go round")
+def begin(rig):
+    rig.far = rig.start_far_ends()
+    rig.guest = FrontEnd(rig.path("vm0.sock"))
+    rig.guest.start()
     rig.connected()
-    far.wait_for("peer connected", count)
+    rig.guest.round_trip(0)
+
+
+@step("the front end is gone: the port is free, the next one is served")
+def front_end(rig):
+    rig.guest.close()
+    rig.free()
+    check(rig.status()["card_state"] == "down", rig.status()["card_state"])
+    rig.guest = FrontEnd(rig.path("vm0.sock"))
+    rig.guest.start()
+    rig.connected()
+    rig.guest.round_trip(0)
+
+
+@step("the far end is killed: the port waits, the next driver is connected")
+def far_end(rig):
+    rig.far.end(signal.SIGKILL)
+    rig.until("waiting", lambda: rig.status()["card_state"] == "waiting for the driver")
+    rig.far = rig.start_far_ends()
+    rig.connected()
+    rig.guest.round_trip(1)
+
+
+@step("the daemon is killed: the next one takes the card over")
+def daemon(rig):
+    rig.daemon.end(signal.SIGKILL)
+    check(rig.guest.closed(), "still connected")
+    rig.guest.close()
+    rig.daemon = rig.start_daemon()
+    rig.guest = FrontEnd(rig.path("vm0.sock"))
+    rig.guest.start()
+    rig.connected()
+    rig.guest.round_trip(0)
+
+
+@step("the simulator is killed: the daemon lives and takes the next card, the front end goes on where its rings stand")
+def simulator(rig):
+    losses = rig.stats()["card_losses"]
+    rig.card.end(signal.SIGKILL)
+    rig.daemon.wait_for("the card is gone")
+    rig.far.end(signal.SIGKILL)
+    s = rig.status()
+    check(s["phase"] == "the card is gone" and s["card_error"] == "the card is gone", str(s))
+    rig.card = rig.start_card()
+    rig.daemon.wait_for("the card is back")
+    rig.far = rig.start_far_ends()
+    rig.connected()
+    rig.guest.round_trip(1)
+    check(rig.stats()["card_losses"] == losses + 1 and rig.daemon.count("the card is gone") == 1, "logged more than once")
+
+
+@step("the simulator is killed, and the front end changes before the next one is there")
+def simulator_and_front_end(rig):
+    rig.card.end(signal.SIGKILL)
+    rig.daemon.wait_for("the card is gone", 2)
+    rig.far.end(signal.SIGKILL)
+    rig.guest.close()
+    rig.free()
+    rig.guest = FrontEnd(rig.path("vm0.sock"))
+    rig.guest.start()
+    rig.daemon.wait_for("it is served when the card is back")
+    rig.card = rig.start_card()
+    rig.daemon.wait_for("the card is back", 2)
+    rig.far = rig.start_far_ends()
+    rig.connected()
+    rig.guest.round_trip(0)
+    rig.guest.close()
+
+
+@step("a front end that listens: it finds a new daemon by itself, its rings go on where they were")
+def client_mode(rig):
+    check(rig.daemon.end() == 0, "exit status of the daemon")
+    check(not os.path.exists(rig.path("vm0.sock")), "the socket is left")
+    front = rig.front("front.sock", extra=",server=1")
+    rig.options = ("--client", "--iface", "front.sock")
+    rig.daemon = rig.start_daemon()
+    front.wait_for("testpmd> ")
+    front.say("start tx_first 1")
+    rig.connected()
+    rig.moves()
+    rig.daemon.end(signal.SIGKILL)
+    rig.daemon = rig.start_daemon()
+    rig.connected()
     front.say("stop")
+    front.wait_for("Accumulated forward statistics")
     front.say("start tx_first 1")
     rig.moves()
 
 
-def step(text):
-    print(f"- {text}", flush=True)
+@step("SIGTERM: clean ends")
+def terminate(rig):
+    check(rig.daemon.end() == 0, "daemon")
+    check(rig.card.end() == 0, "simulator")
 
 
 def main():
-    os.environ["LD_LIBRARY_PATH"] = f"{BUILD}/lib"
-    rig, passed = None, 0
+    passed, rig = 0, None
     try:
-        step("packets go round")
-        rig = SimRig("restart")
-        far = rig.far_end()
-        front = rig.front()
-        go(rig, front, far)
-        passed += 1
-
-        step("the front end is killed: the port is free, the next one is served")
-        front.end(signal.SIGKILL)
-        rig.until("port free", lambda: rig.status()["phase"] == "no front end")
-        check(rig.status()["card_state"] == "down", rig.status()["card_state"])
-        front = rig.front()
-        go(rig, front, far, 2)
-        passed += 1
-
-        step("the far end is killed: the port waits, the next driver is connected")
-        far.end(signal.SIGKILL)
-        rig.until("waiting", lambda: rig.status()["card_state"] == "waiting for the driver")
-        far = rig.far_end()
-        go(rig, front, far)
-        passed += 1
-
-        step("the daemon is killed: the next one takes the card over")
-        rig.daemon.end(signal.SIGKILL)
-        front.end(signal.SIGKILL)
-        rig.daemon = rig.start_daemon()
-        front = rig.front()
-        go(rig, front, far, 2)
-        passed += 1
-
-        step("the simulator is killed: the daemon lives and takes the next card, the front end stays")
-        rig.card.end(signal.SIGKILL)
-        rig.daemon.wait_for("the card is gone")
-        far.end(signal.SIGKILL)
-        rig.card = rig.start_card()
-        rig.daemon.wait_for("the card is back")
-        far = rig.far_end()
-        go(rig, front, far)
-        check(front.process.poll() is None, "the front end died")
-        passed += 1
-
-        step("SIGTERM: clean ends")
-        check(rig.daemon.end() == 0, "daemon")
-        check(rig.card.end() == 0, "simulator")
-        check(not os.path.exists(rig.path("vm0.sock")), "the socket is left")
-        passed += 1
-    except Failure as e:
-        print(f"FAILED: {e}")
-        for p in rig.processes if rig else []:
-            print(f"--- {p.path}\n" + "\n".join(p.output().splitlines()[-12:]))
+        rig = Rig("restart")
+        for text, function in STEPS:
+            print(f"- {text}", flush=True)
+            function(rig)
+            passed += 1
+    except Exception as e:
+        print(f"FAILED: {e if isinstance(e, Failure) else traceback.format_exc()}")
+        print(rig.tails() if rig else "")
     finally:
-        for p in rig.processes if rig else []:
-            if p.process.poll() is None:
-                p.end(signal.SIGKILL)
-    print(f"{passed} passed, {6 - passed} failed")
-    return passed != 6
+        if rig:
+            rig.close()
+    print(f"{passed} passed, {len(STEPS) - passed} failed")
+    return passed != len(STEPS)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Manual page of a program from what its --help and --version say, so that the two cannot differ.
+
+man.py PROGRAM SECTION > PAGE. Lines of argp's help: "  -x, --option=ARG   text", a line with one space of indentation is a
+heading of options, what follows the options is prose; lines with two spaces there stay as they are.
+"""
+import re
+import subprocess
+import sys
+
+OPTION = re.compile(r"^ {2,6}(-\S.*?)(?: {2,}(.*))?$")
+
+
+def say(program, option):
+    return subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
+
+
+def escape(text):
+    return re.sub(r"^([.'])", r"\\&\1", text.replace("\\", "\\e").replace("-", "\\-"))
+
+
+def page(program, section):
+    name, version = say(program, "--version").split()
+    usage, *lines = say(program, "--help").splitlines()
+    brief, out, options, tail = [], [], False, False
+    while lines and lines[0].strip():
+        brief.append(lines.pop(0))
+    brief = " ".join(brief).rstrip(".")
+    out += [f'.TH {name.upper()} {section} "" "{name} {version}"', ".SH NAME",
+            f"{escape(name)} \\- {escape(brief[0].lower() + brief[1:])}", ".SH SYNOPSIS",
+            f".B {escape(name)}", escape(usage.split(name, 1)[1].strip()), ".SH OPTIONS"]
+    verbatim = False
+    for line in lines:
+        option = OPTION.match(line)
+        if not tail and option:
+            options = True
+            out += [".TP", f".B {escape(option[1])}"] + ([escape(option[2])] if option[2] else [])
+            continue
+        if options and not tail and line and not line.startswith(" "):
+            if line.startswith("Mandatory or optional") or line.startswith("for any corresponding"):
+                continue
+            tail = True
+            out.append(".SH DESCRIPTION")
+        if tail and line.startswith("  ") != verbatim:
+            verbatim = not verbatim
+            out.append(".nf" if verbatim else ".fi")
+        if not line.strip():
+            out.append(".PP")
+        elif not tail and re.match(r"^ \S", line):
+            if out[-1].startswith(".SS"):
+                out[-1] += f" {escape(line.strip())}"
+            else:
+                out.append(f".SS {escape(line.strip())}")
+        else:
+            out.append(escape(line if verbatim else line.strip()))
+    if verbatim:
+        out.append(".fi")
+    out += [".SH SEE ALSO", ".BR vhp\\-vdpad (8)," if name == "vhpctl" else ".BR vhpctl (1),", ".BR dpdk\\-testpmd (1)"]
+    return "\n".join(line for n, line in enumerate(out) if line != ".PP" or out[n - 1] != ".PP") + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(sys.argv[1], sys.argv[2]))
