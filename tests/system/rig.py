@@ -433,12 +433,15 @@ class Guest(Process):
             self.socket.settimeout(min(left, 1))
             try:
                 data = self.socket.recv(65536)
-                if not data:
-                    raise self._lost(f"the guest went away during '{what}'")
-                self.buffer += data
             except TimeoutError:
                 if not self.alive():
                     raise self._lost(f"QEMU ended during '{what}'") from None
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                raise self._lost(f"the guest went away during '{what}'")
+            self.buffer += data
 
     def start(self, command):
         """Sends a command without waiting for its end; returns what finish() takes."""
@@ -496,14 +499,53 @@ bind_vfio() {
 """
 
 
-def guest_a(rig, name="vm-a", vhost="vhost.sock", mac="52:54:00:00:00:0a", reconnect=False, pairs=1, incoming=False,
-            cmdline=""):
+def guest_a(rig, name="vm-a", vhost="vhost.sock", mac="52:54:00:00:00:0a", pairs=1, incoming=False, cmdline=""):
     """An unmodified guest: stock kernel, its virtio_net, behind vhost-user."""
-    chardev = f"socket,id=vh,path={rig.path(vhost)}" + (",reconnect-ms=500" if reconnect else "")
-    queues, mq = (f",queues={pairs}", f",mq=on,vectors={2 * pairs + 2}") if pairs > 1 else ("", "")
-    return Guest(rig, name, 256, [["-chardev", chardev, "-netdev", "vhost-user,id=net,chardev=vh" + queues],
-                                  f"virtio-net-pci,netdev=net,page-per-vq=on,romfile=,mac={mac},addr=0x3{mq}"],
-                 modules=("virtio_net",), incoming=incoming, cpus=pairs, cmdline=cmdline)
+    guest = Guest(rig, name, 256, ["pcie-root-port,id=rp,addr=0x4"] + NicA.options(rig, vhost, mac, pairs), modules=("virtio_net",),
+                  incoming=incoming, cmdline=cmdline, cpus=pairs)
+    guest.nic = NicA(guest, vhost, mac, pairs)
+    return guest
+
+
+class NicA:
+    """The network device of VM A, which can be taken out and put back."""
+
+    def __init__(self, guest, vhost, mac, pairs):
+        self.guest = guest
+        self.path = guest.rig.path(vhost)
+        self.arguments = self.device(mac, pairs)
+        self.pairs = pairs
+
+    @staticmethod
+    def device(mac, pairs):
+        arguments = {"driver": "virtio-net-pci", "id": "nic", "bus": "rp", "netdev": "net", "page-per-vq": True, "romfile": "", "mac": mac}
+        return arguments | ({"mq": True, "vectors": 2 * pairs + 2} if pairs > 1 else {})
+
+    @classmethod
+    def options(cls, rig, vhost, mac, pairs):
+        return [["-chardev", f"socket,id=vh,path={rig.path(vhost)}", "-netdev", f"vhost-user,id=net,chardev=vh,queues={pairs}"],
+                json.dumps(cls.device(mac, pairs))]
+
+    def replug(self, timeout=60):
+        """Takes the device out, as an operator would, and puts one in that negotiates anew."""
+        qmp, guest = self.guest.qmp, self.guest
+        qmp("device_del", id="nic")
+        deadline = time.monotonic() + timeout
+        while not any(event["event"] == "DEVICE_DELETED" and event["data"].get("device") == "nic" for event in qmp.events):
+            if time.monotonic() > deadline:
+                raise Failure(f"{guest.name}: the guest does not give its network device away")
+            time.sleep(0.2)
+            qmp("query-status")
+        qmp.events.clear()
+        qmp("netdev_del", id="net")
+        if any(chardev["label"] == "vh" for chardev in qmp("query-chardev")):
+            qmp("chardev-remove", id="vh")
+        address = {"type": "unix", "data": {"path": self.path}}
+        qmp("chardev-add", id="vh", backend={"type": "socket", "data": {"addr": address, "server": False}})
+        qmp("netdev_add", type="vhost-user", id="net", chardev="vh", queues=self.pairs)
+        qmp("device_add", **self.arguments)
+        if not guest.wait_until("[ -e /sys/class/net/eth0 ]", timeout):
+            raise Failure(f"{guest.name}: no network device after it was plugged in")
 
 
 def vfio_user_device(rig, sock, addr):
