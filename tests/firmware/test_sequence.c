@@ -596,6 +596,24 @@ static void driver_without_copy_offload(void **state)
 	assert_int_equal(card.port[0].state, VHP_PORT_WAIT_DRIVER);
 }
 
+static void driver_sets_failed(void **state)
+{
+	struct drv d;
+
+	(void)state;
+	connect(&d, 0);
+	sim_fn_set(0, FN_OFF(status), 0x8f);
+	sim_fn_event(0, VHP_FN__EVENTS__STATUS_bm);
+	sim_run(&card);
+	assert_int_equal(card.port[0].state, VHP_PORT_FAILED);
+	assert_int_equal(card.port[0].last_error, VHP_PERR_DRIVER);
+	assert_int_equal(sim_fn_get(0, FN_OFF(peer_connection)), 0);
+	for (unsigned int l = 0; l < SIM_LANES; l++)
+		assert_false(sim_lane_enabled(l));
+	drv_reset(&d, &card);
+	assert_int_equal(card.port[0].state, VHP_PORT_WAIT_DRIVER);
+}
+
 static void set_mac(void **state)
 {
 	struct __attribute__((packed)) {
@@ -816,6 +834,7 @@ void run_sequence_tests(void)
 		cmocka_unit_test_setup(stale_answers, setup),
 		cmocka_unit_test_setup(unresponsive_driver, setup),
 		cmocka_unit_test_setup(driver_without_copy_offload, setup),
+		cmocka_unit_test_setup(driver_sets_failed, setup),
 		cmocka_unit_test_setup(set_mac, setup),
 		cmocka_unit_test_setup(lane_faults, setup),
 		cmocka_unit_test_setup(malformed_data_queue, setup),
