@@ -223,6 +223,8 @@ class Checks:
         expect(read[:len(self.sources)] == list(self.sources), "sources are missing or out of order")
         design = [line for line in record if line.startswith("synth_design")][0]
         expect(f"Lanes={board['lanes']}" in design and f"BlockWidth={board['width']}" in design, design)
+        expect(any(line.startswith("resize_pblock") and board["slr"] in line for line in record) if "slr" in board else True,
+               "the card is not kept on a die")
         expect(("VHP_BOARD_HBM" in design) == (board["hbm"] == "1"), design)
 
     def functions_match(self, functions):
@@ -418,6 +420,9 @@ class Checks:
                 ("a link that no block does", narrow, [("boards/as02mc04/board.tcl", "width    256", "width    512")], {},
                  "no block does"),
                 ("an unknown key", one, [("boards/au200/board.tcl", "hbm ", "hmb ")], {}, "no hbm|what is"),
+                ("a die that the part has not", one, [("boards/au200/board.tcl", "SLR1", "SLR3")], {}, "has no SLR3"),
+                ("a directive that the tool has not", one, [("boards/vivado/build.tcl", "ExtraTimingOpt", "ExtraTiming")], {},
+                 "no such directive"),
                 ("an unknown part", one, [("boards/au200/board.tcl", "xcu200", "xcu201")], {}, "resources of xcu201"),
                 ("a property of the IP that is none", one, [("boards/vivado/pcie.tcl", "acs_ext_cap_enable", "acs_cap_enable")], {},
                  "no parameter acs_cap_enable"),

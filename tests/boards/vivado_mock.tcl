@@ -21,6 +21,7 @@ namespace eval mock {
     variable standards {}     ;# port -> IO standard
     variable design {}        ;# properties of the design
     variable ports {}
+    variable pblocks {}
     variable here [file dirname [file normalize [info script]]]
     proc env {name default} { if {[info exists ::env($name)]} { return $::env($name) } else { return $default } }
     variable record [open [env MOCK_RECORD /dev/null] w]
@@ -355,8 +356,30 @@ mock::command synth_design {-top 1 -part 1 -flatten_hierarchy 1 -generic 1 -veri
     foreach g [dict get $opt -generic] { if {![regexp {^(Lanes|BlockWidth)=\d+$} $g]} { mock::fail "the top has no parameter $g" } }
     mock::step synth
 }
+set mock::directives {
+    opt_design      {Explore ExploreArea ExploreWithRemap AddRemap Default}
+    place_design    {Explore ExtraTimingOpt ExtraNetDelay_high ExtraPostPlacementOpt AltSpreadLogic_high SSI_SpreadLogic_high Default}
+    phys_opt_design {Explore AggressiveExplore AlternateReplication AggressiveFanoutOpt Default}
+    route_design    {Explore AggressiveExplore NoTimingRelaxation MoreGlobalIterations HigherDelayCost Default}
+}
 foreach {name after} {opt_design synth place_design opt_design phys_opt_design place_design route_design place_design} {
-    mock::command $name {-directive 1} 0 0 "mock::need $after; mock::step $name"
+    mock::command $name {-directive 1} 0 0 [string map [list @n $name @a $after] {
+        mock::need @a
+        if {[lindex [dict get $opt -directive] 0] ni [dict get $mock::directives @n]} { mock::fail "@n: no such directive" }
+        mock::step @n
+    }]
+}
+mock::command create_pblock {} 1 1 { mock::need synth; lappend mock::pblocks $rest; return $rest }
+mock::command get_pblocks {} 1 1 { if {$rest ni $mock::pblocks} { mock::fail "no pblock $rest" }; return @pblock }
+mock::command get_cells {-quiet 0 -hierarchical 0} 1 1 {
+    if {$rest ni {u_card u_pcie u_refclk}} { mock::fail "no cell $rest" }
+    return @cell
+}
+mock::command add_cells_to_pblock {} 2 2 { if {$rest ne "@pblock @cell"} { mock::fail "add_cells_to_pblock $rest" } }
+mock::command resize_pblock {-add 1} 1 1 {
+    # Dies of the parts.
+    set dies [dict get {xcu50 2 xcu200 3 xcu250 4 xcu280 3 xcu55c 3 xcvu9p 3 xcku3p 0} [lindex [split $mock::part -] 0]]
+    if {![regexp {^SLR(\d)$} [lindex [dict get $opt -add] 0] -> n] || $n >= $dies} { mock::fail "$mock::part has no [dict get $opt -add]" }
 }
 mock::command get_timing_paths {-setup 0 -hold 0 -max_paths 1 -nworst 1} 0 0 {
     mock::need route_design

@@ -9,6 +9,7 @@ set board {
     speed    8.0_GT/s
     lanes    16
     width    512
+    slr      SLR1
     hbm      0
     flash    {interface SPIx4 mib 128 start 0x01002000}
 }

@@ -10,6 +10,7 @@ set board {
     lanes    16
     width    512
     location X1Y0
+    slr      SLR0
     hbm      1
     flash    {interface SPIx4 mib 128 start 0x01002000}
 }

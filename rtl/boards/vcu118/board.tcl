@@ -10,6 +10,7 @@ set board {
     lanes    16
     width    512
     location X1Y2
+    slr      SLR1
     hbm      0
     flash    {interface SPIx8 mib 256 start 0x08000000}
 }

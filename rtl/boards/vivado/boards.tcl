@@ -11,6 +11,7 @@
 #   width     bits of the block's user side at 250 MHz
 #   location  optional: site of the block; without it the IP's default for the part
 #   quad      optional: transceiver quad of lane 0, where the IP must be told
+#   slr       optional: the die that holds the block, on parts of several; the whole card is kept there
 #   hbm       1: the part has HBM, so the top has hbm_cattrip
 #   flash     dict: interface of write_cfgmem, mib (all chips together), start (byte address of the image; what lies
 #             below belongs to the board's maker)
@@ -50,7 +51,7 @@ proc ::vhp::load_board {name} {
         if {![dict exists $board $key]} { error "$file: no $key" }
     }
     foreach key [dict keys $board] {
-        if {$key ni {title part block speed lanes width location quad hbm flash}} { error "$file: what is \"$key\"?" }
+        if {$key ni {title part block speed lanes width location quad slr hbm flash}} { error "$file: what is \"$key\"?" }
     }
     foreach key {interface mib start} {
         if {![dict exists $board flash $key]} { error "$file: no $key in flash" }

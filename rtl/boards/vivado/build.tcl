@@ -54,7 +54,16 @@ proc ::vhp::worst_slack {kind} {
     return [get_property SLACK $path]
 }
 
+# Keeps the card on the PCIe block's die: it is much smaller than one, and no path of it then crosses dies.
+proc ::vhp::floorplan {board} {
+    if {![dict exists $board slr]} return
+    create_pblock card
+    add_cells_to_pblock [get_pblocks card] [get_cells u_card]
+    resize_pblock [get_pblocks card] -add [dict get $board slr]
+}
+
 proc ::vhp::implement {board out} {
+    floorplan $board
     opt_design -directive Explore
     place_design -directive ExtraTimingOpt
     phys_opt_design -directive AggressiveExplore
