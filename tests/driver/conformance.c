@@ -21,7 +21,7 @@ static struct guest g;
 static struct peer p;
 
 #define ALL_FEATURES (~(1ull << VHP_F_RING_EVENT_IDX))
-#define TIMEOUT_MS 1
+#define TIMEOUT_MS 2
 
 static const struct vhp_mbox_port_config config = {
 	.flags = VHP_PORT_MAC | VHP_PORT_PV_INTERRUPT,
