@@ -21,8 +21,8 @@ DOCUMENT = os.path.join(TOP, "docs/conformance.md")
 SOURCES = ("tests", "host-driver", "sim")
 FIELDS = {"id", "level", "text", "tests", "unmet", "note"}
 CLOSING = re.compile(r"^\s*(\d+) passed, (\d+) failed\b", re.M)
-# cmocka's "[       OK ] name", "ok   text" and "text: ok".
-GOOD = re.compile(r"^(?:\[ +OK \] |ok\s+)(.*)$|^(.*): ok$")
+# cmocka's "[       OK ] name", "ok   text", "text: ok" and "text: ok (seconds)".
+GOOD = re.compile(r"^(?:\[ +OK \] |ok\s+)(.*)$|^(.*): ok(?: \(.*\))?$")
 
 
 class Reference:
