@@ -169,7 +169,7 @@ class Checks:
     def __init__(self, sources, firmware):
         self.sources, self.firmware = sources, firmware
         self.passed = self.failed = 0
-        self.tops = {}
+        self.tops, self.known = {}, None
 
     def check(self, name, function, *args):
         try:
@@ -229,26 +229,8 @@ class Checks:
 
     def functions_match(self, functions):
         """BARs and MSI-X as the card decodes them: constants of the packages, evaluated by the front end."""
+        value = self.constants()
         count = len(functions)
-        probe = f"{self.tmp}/probe.sv"
-        lines = ["// SPDX-License-Identifier: Apache-2.0", "module probe("]
-        outs, body = [], []
-        for n in range(4):
-            for bar in (0, 2, 4):
-                outs.append(f"output logic [bits(vhp_pcie_pkg::bar_size_log2({n}, {bar}))-1:0] size{n}_{bar}")
-        for name in ("vhp_pkg::NumFn", "vhp_pkg::VecPerFn", "vhp_pkg::ApertureLog2", "vhp_pcie_pkg::MsixTableOffset",
-                     "vhp_pcie_pkg::MsixPbaOffset"):
-            outs.append(f"output logic [{name}:0] n_{name.split('::')[1]}")
-        # The width of a port tells the constant.
-        lines = ["module probe #(parameter int Dummy = 0) ("]
-        lines.append(",\n".join(re.sub(r"\[bits\((.*)\)-1:0\]", r"[\1:0]", out) for out in outs))
-        with open(probe, "w") as f:
-            f.write("\n".join(lines) + "\n);\nendmodule\n" + "\n".join(body))
-        run = subprocess.run([sys.executable, __file__, "--elaborate", "--top", "probe", "--empty-blackboxes",
-                              *[s for s in self.sources if s.endswith("_pkg.sv")], probe], capture_output=True, text=True, cwd=TOP)
-        last = [line for line in run.stdout.splitlines() if line.startswith("@")]
-        expect(last, run.stdout[-2000:] + run.stderr[-500:])
-        value = {name: width - 1 for name, width in json.loads(last[-1][1:])["ports"].items()}
         expect(count == value["n_NumFn"], f"{count} functions, the card has {value['n_NumFn']}")
         for n, function in enumerate(functions):
             bars = {int(bar.split()[0]): int(bar.split()[1]) for bar in tcl_words(function["bars"])}
@@ -260,6 +242,24 @@ class Checks:
             expect(int(function["vectors"]) == value["n_VecPerFn"], "MSI-X vectors")
             expect(int(function["table"], 0) == value["n_MsixTableOffset"], "MSI-X table")
             expect(int(function["pba"], 0) == value["n_MsixPbaOffset"], "MSI-X PBA")
+
+    def constants(self):
+        """Of the packages; the width of a port of an empty module tells each."""
+        if self.known:
+            return self.known
+        outs = [f"output logic [vhp_pcie_pkg::bar_size_log2({n}, {bar}):0] size{n}_{bar}" for n in range(4) for bar in (0, 2, 4)]
+        for name in ("vhp_pkg::NumFn", "vhp_pkg::VecPerFn", "vhp_pkg::ApertureLog2", "vhp_pcie_pkg::MsixTableOffset",
+                     "vhp_pcie_pkg::MsixPbaOffset"):
+            outs.append(f"output logic [{name}:0] n_{name.split('::')[1]}")
+        probe = f"{self.tmp}/probe.sv"
+        with open(probe, "w") as f:
+            f.write("module probe (\n" + ",\n".join(outs) + "\n);\nendmodule\n")
+        run = subprocess.run([sys.executable, __file__, "--elaborate", "--top", "probe", "--empty-blackboxes",
+                              *[s for s in self.sources if s.endswith("_pkg.sv")], probe], capture_output=True, text=True, cwd=TOP)
+        last = [line for line in run.stdout.splitlines() if line.startswith("@")]
+        expect(last, run.stdout[-2000:] + run.stderr[-500:])
+        self.known = {name: width - 1 for name, width in json.loads(last[-1][1:])["ports"].items()}
+        return self.known
 
     def primitive_matches(self):
         """IBUFDS_GTE4 here against the library of Yosys."""
@@ -340,26 +340,38 @@ class Checks:
 
     def command(self, board, path, code, want):
         env = {**os.environ, "PATH": path}
-        run = subprocess.run(["bash", f"{TOP}/rtl/boards/bitstream", board, self.build], capture_output=True, text=True,
-                             cwd=TOP, env=env)
+        run = subprocess.run(["bash", f"{TOP}/rtl/boards/bitstream", board, self.build, f"{self.tmp}/image"],
+                             capture_output=True, text=True, cwd=TOP, env=env)
         expect((run.returncode == 0) == (code == 0) and re.search(want, run.stdout + run.stderr),
                f"exit {run.returncode}: {run.stdout}{run.stderr}")
 
     def fake_vivado(self, board):
         """The command that users start, end to end, with the mock as vivado."""
-        ports, _ = self.top(board)
         flow = self.flow(board)
         where = tempfile.mkdtemp(dir=self.tmp)
         with open(f"{where}/vivado", "w") as f:
             f.write(f"#!/bin/sh\nMOCK_PORTS={flow.ports} exec tclsh {MOCK} \"$@\"\n")
         os.chmod(f"{where}/vivado", 0o755)
         self.command(board["name"], f"{where}:{os.environ['PATH']}", 0, rf"vhp-{board['name']}\.bit, \d+ bytes")
-        out = f"{self.build}/boards/{board['name']}"
-        with open(f"{TOP}/{out}/vhp-{board['name']}.json") as f:
+        with open(f"{self.tmp}/image/vhp-{board['name']}.json") as f:
             data = json.load(f)
         expect(data["board"] == board["name"] and data["part"] == board["part"], str(data))
-        # Not an image: it must not lie about.
-        shutil.rmtree(f"{TOP}/{out}")
+
+    def functions_refused(self, functions):
+        """The comparison with the card's constants finds each difference."""
+        for n, key, value in ((0, "bars", "{0 16 0} {2 17 0}"), (1, "bars", "{0 18 0} {2 31 1}"), (1, "bars", "{0 18 0} {4 12 0}"),
+                              (2, "vectors", "16"), (1, "table", "0x4000"), (0, "pba", "0xa000")):
+            wrong = [{**f, key: value} if i == n else f for i, f in enumerate(functions)]
+            try:
+                self.functions_match(wrong)
+            except Failed:
+                continue
+            raise Failed(f"function {n}, {key} {value}: it went through")
+        try:
+            self.functions_match(functions[:-1])
+        except Failed:
+            return
+        raise Failed("a function less: it went through")
 
     def run(self, build):
         self.build = build
@@ -385,6 +397,7 @@ class Checks:
         self.check("make bitstream without Vivado", self.command, "au200", tools, 1, "vivado is not on PATH")
         self.check("make bitstream of an unknown board", self.command, "au9", tools, 1, "no board is called \"au9\"")
 
+        self.check("refused: BARs and MSI-X that the card has not", self.functions_refused, functions)
         for name, board, old, new, black, want in (
                 ("an input left out", one, r"\n *\.cfg_dsn[^\n]*", "", False, "cfg_dsn.*unconnected-input-port"),
                 ("an output left out", one, r"\n *\.cfg_bus_number[^\n]*", "", False, "cfg_bus_number.*unconnected-output-port"),
