@@ -52,7 +52,7 @@ export CCACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vhost-pci-net/ccache
 
 # ALL: files of the default goal. TESTS: names; TEST_DEPS_<name>: files to build first; TEST_CMD_<name>: command, run from
 # the top; TEST_TIMEOUT_<name>: seconds after which a hanging test is ended (default 600); TEST_WEIGHT_<name>: processors that
-# it keeps busy (default 1), or "all" if it must run alone.
+# it keeps busy (default 1), "all" if it must run alone, or "last".
 ALL   :=
 TESTS :=
 

@@ -8,5 +8,5 @@ space := $(empty) $(empty)
 
 TESTS += conformance
 TEST_CMD_conformance = tests/conformance/check.py run $(B) $(foreach t,$(filter-out conformance,$(TESTS)),$t=$(subst $(space),:,$(strip $(TEST_DEPS_$t))))
-TEST_WEIGHT_conformance  := all
+TEST_WEIGHT_conformance  := last
 TEST_TIMEOUT_conformance := 3600
