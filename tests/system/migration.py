@@ -41,7 +41,7 @@ def main():
             eal = [f"--vdev=net_vhost0,iface={rig.path(back_end)}"]
         else:
             sim = Sim(rig, "--ports", "1")
-            vdpad(rig, iface=back_end)
+            vdpad(rig, "--mtu", str(MTU), iface=back_end)
             eal = ["-d", "librte_net_vhost_pci.so", f"--vdev=net_vhost_pci0,socket={rig.path('fn1.sock')}"]
         b = StreamHost(rig, "stream-b", "b", eal, RATE_B, MTU)
         if args.lost_log:

@@ -68,6 +68,7 @@ static unsigned int transmit(struct stream *s, struct rte_mempool *pool)
 int main(int argc, char **argv)
 {
 	struct rte_eth_conf conf = { 0 };
+	struct rte_eth_stats stats;
 	struct rte_mempool *pool;
 	uint64_t looked = 0;
 	bool up = false, more = true;
@@ -105,6 +106,10 @@ int main(int argc, char **argv)
 			rte_delay_us_sleep(100);
 	}
 	stream_print(&s, "end");
+	if (rte_eth_stats_get(0, &stats) == 0)
+		printf("port: received %" PRIu64 " missed %" PRIu64 " errors %" PRIu64 " without mbuf %" PRIu64
+		       ", sent %" PRIu64 " errors %" PRIu64 "\n",
+		       stats.ipackets, stats.imissed, stats.ierrors, stats.rx_nombuf, stats.opackets, stats.oerrors);
 	rte_eth_dev_stop(0);
 	rte_eth_dev_close(0);
 	rte_eal_cleanup();

@@ -37,6 +37,9 @@ static int open_socket(const char *interface)
 		die("receive buffer");
 	if (setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &one, sizeof(one)) != 0)
 		die("PACKET_IGNORE_OUTGOING");
+	/* A queueing discipline like fq_codel drops frames of a slow device without a word; the driver refuses and is asked again. */
+	if (setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) != 0)
+		die("PACKET_QDISC_BYPASS");
 	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0)
 		die("bind");
 	return fd;
