@@ -82,3 +82,31 @@ bool wait_for(bool (*done)(void *), void *arg)
 		usleep(500);
 	}
 }
+
+static bool used_moved(void *arg)
+{
+	const struct ring *r = arg;
+
+	return r->used[1] != r->last_used;
+}
+
+bool ends_packet_to_peer(struct guest *g, struct peer *p, unsigned int pair)
+{
+	struct ring *src = &g->q[VHOST_PCI_VQ_TX(pair)], *snk = &p->q[2 * pair];
+	struct seg in = { mem_alloc(&p->mem, ENDS_BUF_LEN, 64), ENDS_BUF_LEN, true };
+	struct seg out = { mem_alloc(&g->mem, 128, 64), 112, false };
+	uint64_t cookie;
+	uint32_t len;
+
+	memset((uint8_t *)mem_at(&g->mem, out.addr) + 12, 0xa5, 100);
+	if (ring_add(snk, &in, 1, in.addr) < 0)
+		return false;
+	peer_kick(p, 2 * pair);
+	if (ring_add(src, &out, 1, out.addr) < 0)
+		return false;
+	guest_kick(g, VHOST_PCI_VQ_TX(pair));
+	if (!wait_for(used_moved, snk) || !ring_take(snk, &cookie, &len) || len != 112 || !wait_for(used_moved, src) ||
+	    !ring_take(src, &cookie, &len))
+		return false;
+	return memcmp((uint8_t *)mem_at(&p->mem, in.addr) + 12, (uint8_t *)mem_at(&g->mem, out.addr) + 12, 100) == 0;
+}

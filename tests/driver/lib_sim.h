@@ -135,4 +135,9 @@ void peer_kick(struct peer *p, unsigned int vring);
 /** Calls of a vring since the last time. */
 uint64_t peer_calls(struct peer *p, unsigned int vring);
 
+/* ---------------------------------------------------------------- both */
+#define ENDS_BUF_LEN 2048u
+/** One packet of pair @p pair from the guest to the peer, into a new buffer. @return whether it came, unchanged */
+bool ends_packet_to_peer(struct guest *g, struct peer *p, unsigned int pair);
+
 #endif

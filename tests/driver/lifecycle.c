@@ -16,7 +16,7 @@
 
 #define FEATURES (~(1ull << VHP_F_RING_EVENT_IDX))
 #define LOG_FEATURE (1ull << 26)
-#define BUF_LEN 2048u
+#define BUF_LEN ENDS_BUF_LEN
 #define LOG_IOVA 0x7900000000ull
 #define LOG_LOG2 10u
 
@@ -86,33 +86,9 @@ static int unconnected(void **state)
 	return 0;
 }
 
-static bool used_moved(void *arg)
-{
-	const struct ring *r = arg;
-
-	return r->used[1] != r->last_used;
-}
-
-/* One packet of pair @p pair, from the guest to the peer. */
 static void packet_to_peer(unsigned int pair)
 {
-	struct ring *src = &g.q[VHOST_PCI_VQ_TX(pair)], *snk = &p.q[2 * pair];
-	struct seg in = { mem_alloc(&p.mem, BUF_LEN, 64), BUF_LEN, true };
-	struct seg out = { mem_alloc(&g.mem, 128, 64), 112, false };
-	uint64_t cookie;
-	uint32_t len;
-
-	memset((uint8_t *)mem_at(&g.mem, out.addr) + 12, 0xa5, 100);
-	assert_true(ring_add(snk, &in, 1, in.addr) >= 0);
-	peer_kick(&p, 2 * pair);
-	assert_true(ring_add(src, &out, 1, out.addr) >= 0);
-	guest_kick(&g, VHOST_PCI_VQ_TX(pair));
-	assert_true(wait_for(used_moved, snk));
-	assert_true(ring_take(snk, &cookie, &len));
-	assert_int_equal(len, 112);
-	assert_memory_equal((uint8_t *)mem_at(&p.mem, in.addr) + 12, (uint8_t *)mem_at(&g.mem, out.addr) + 12, 100);
-	assert_true(wait_for(used_moved, src));
-	assert_true(ring_take(src, &cookie, &len));
+	assert_true(ends_packet_to_peer(&g, &p, pair));
 }
 
 /* ------------------------------------------------------------------------------------------------ queues */
@@ -438,106 +414,6 @@ static void dirty_logging(void **state)
 	mem_destroy(&log_mem);
 }
 
-/* ------------------------------------------------------------------------------------------------ aperture */
-
-/* What BAR 2 gives at @p offset; all ones for a refused read. */
-static uint64_t bar_read(uint64_t offset, unsigned int width)
-{
-	uint64_t v = 0;
-
-	if (vhp_dev_read(g.dev, VHOST_PCI_APERTURE_BAR, offset, width, &v) < 0)
-		v = ~0ull;
-	return width == 8 ? v : v & ((1ull << 8 * width) - 1);
-}
-
-/* Default: the driver hears of no memory, and no read of the BAR gives any of it. */
-static void aperture_off(void **state)
-{
-	uint64_t size = vhp_dev_bar_size(g.dev, VHOST_PCI_APERTURE_BAR), secret = mem_alloc(&p.mem, 64, 64);
-	const struct guest_message *m = &g.log[1];
-
-	(void)state;
-	memset(mem_at(&p.mem, secret), 0x5c, 64);
-	assert_int_equal(m->len, 29);
-	for (unsigned int i = 12; i < 29; i++)
-		assert_int_equal(m->bytes[i], 0);
-	if (size == 0)
-		return;
-	for (unsigned int width = 1; width <= 8; width *= 2) {
-		assert_true(bar_read(secret - p.mem.gpa, width) == (width == 8 ? ~0ull : (1ull << 8 * width) - 1));
-		assert_true(bar_read(size - width, width) == (width == 8 ? ~0ull : (1ull << 8 * width) - 1));
-	}
-	(void)vhp_dev_write(g.dev, VHOST_PCI_APERTURE_BAR, secret - p.mem.gpa, 4, 0);
-	assert_int_equal(*(uint32_t *)mem_at(&p.mem, secret), 0x5c5c5c5c);
-	assert_int_equal(guest_connection(&g), 1);
-}
-
-/* With management's leave: PEER_MEM_INFO says where, every width reads and writes, nothing lies beside the windows. */
-static void aperture_on(void **state)
-{
-	struct vhp_mbox_port_config c = config;
-	struct vhost_pci_ctrl_peer_mem_info info;
-	struct vhost_pci_mem_regions regions;
-	struct vhost_pci_mem_region row;
-	struct vhp_mbox_port_status before, after;
-	uint64_t place, offset, size = vhp_dev_bar_size(g.dev, VHOST_PCI_APERTURE_BAR);
-	uint8_t *bytes;
-
-	(void)state;
-	c.flags |= VHP_PORT_APERTURE;
-	if (size == 0) {
-		/* A card without it refuses, and names the field. */
-		assert_int_equal(peer_config(&p, &c), VHP_ST_BAD_ARGUMENT);
-		assert_int_equal(host.mbox.detail, offsetof(struct vhp_mbox_port_config, flags));
-		return;
-	}
-	assert_int_equal(peer_config(&p, &c), 0);
-	assert_int_equal(guest_init(&g, FEATURES, 32), 0);
-	assert_int_equal(peer_start(&p, 1), 0);
-	assert_true(guest_wait_connection(&g, 1));
-	assert_int_equal(g.log[1].len, 12 + 9 + 8 + 24);
-	memcpy(&info, g.log[1].bytes + 12, sizeof(info));
-	memcpy(&regions, g.log[1].bytes + 21, sizeof(regions));
-	memcpy(&row, g.log[1].bytes + 29, sizeof(row));
-	assert_int_equal(info.need_map, VHOST_PCI_MEM_INFO_NEED_MAP_Y);
-	assert_true(info.peer_mem == VHOST_PCI_APERTURE_BAR);
-	assert_int_equal(regions.nregions, 1);
-	assert_true(row.gpa == p.mem.gpa && row.size == p.mem.size && row.bar_offset + row.size <= size);
-
-	peer_status(&p, &before);
-	place = mem_alloc(&p.mem, 64, 64);
-	offset = place - row.gpa + row.bar_offset;
-	bytes = mem_at(&p.mem, place);
-	for (unsigned int i = 0; i < 64; i++)
-		bytes[i] = (uint8_t)(i * 5 + 1);
-	for (unsigned int width = 1; width <= 8; width *= 2) {
-		for (unsigned int at = 0; at < 8; at++) {
-			uint64_t want = 0, put = 0xc1c2c3c4c5c6c7c8ull + at;
-
-			memcpy(&want, bytes + at, width);
-			assert_true(bar_read(offset + at, width) == want);
-			assert_int_equal(vhp_dev_write(g.dev, VHOST_PCI_APERTURE_BAR, offset + 32 + at, width, put), 0);
-			/* Reading pushes the write; bytes around it stay. */
-			want = bar_read(offset + 32 + at, width);
-			assert_memory_equal(bytes + 32 + at, &put, width);
-			assert_memory_equal(&want, &put, width);
-			assert_int_equal(bytes[31], 31 * 5 + 1);
-			assert_int_equal(bytes[32 + 15], (uint8_t)(47 * 5 + 1));
-		}
-	}
-	assert_true(bar_read(row.bar_offset + row.size - 1, 1) == bytes[p.mem.gpa + p.mem.size - 1 - place]);
-	assert_true(bar_read(row.bar_offset + row.size, 4) == 0xffffffff);
-	peer_status(&p, &after);
-	assert_true(after.aperture_reads > before.aperture_reads && after.aperture_writes > before.aperture_writes);
-	assert_true(after.aperture_refused > before.aperture_refused);
-	assert_true(after.flags & VHP_PORT_APERTURE);
-	packet_to_peer(0);
-	/* Closed with the connection. */
-	assert_int_equal(peer_stop(&p, 0), 0);
-	assert_true(bar_read(offset, 4) == 0xffffffff);
-	assert_int_equal(peer_config(&p, &config), 0);
-}
-
 static int open_all(void **state)
 {
 	(void)state;
@@ -562,10 +438,10 @@ int main(int argc, char **argv)
 #define CASE(f) { #f, f, unconnected, NULL, NULL }
 #define CONNECTED(f) { #f, f, connected, NULL, NULL }
 	const struct CMUnitTest tests[] = {
-		CONNECTED(aperture_off),	 CONNECTED(gsi_changes),   CONNECTED(call_changes),
-		CONNECTED(queue_goes_and_comes), CONNECTED(dirty_logging), CASE(aperture_on),
-		CASE(queue_enabled_late),	 CASE(reset_in_handshake), CASE(flr_in_handshake),
-		CASE(write_0_unconnected),	 CASE(nobody_copies),	   CASE(mac_not_negotiated),
+		CONNECTED(gsi_changes),	  CONNECTED(call_changes),   CONNECTED(queue_goes_and_comes),
+		CONNECTED(dirty_logging), CASE(queue_enabled_late),  CASE(reset_in_handshake),
+		CASE(flr_in_handshake),	  CASE(write_0_unconnected), CASE(nobody_copies),
+		CASE(mac_not_negotiated),
 	};
 	int failed, total = (int)(sizeof(tests) / sizeof(tests[0])), rc;
 
