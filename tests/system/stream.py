@@ -51,7 +51,7 @@ class StreamHost(Process):
         return counters(self.output(), command)
 
 
-def wait_received(end, more, timeout=60):
+def wait_received(end, more, timeout=180):
     """Waits until an end has received that many frames more."""
     first, deadline = end.ask()["received"], time.monotonic() + timeout
     while time.monotonic() < deadline:
@@ -74,7 +74,7 @@ def end(stream, timeout=90):
 
 def finish(rig, a, b, what=""):
     """Both stop sending, what is on its way arrives, both say what they got."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     for stream in (a, b):
         stream.ask("stop")
     while time.monotonic() < deadline:
