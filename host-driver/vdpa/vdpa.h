@@ -186,6 +186,7 @@ struct vdpa_front {
 	enum vdpa_phase phase;
 	char why[200];	      /**< VDPA_REFUSED: the reason */
 	bool configured;      /**< between dev_conf and dev_close */
+	bool migrated;	      /**< its guest came from another connection */
 	bool asked;	      /**< it has seen what it is offered */
 	unsigned int request; /**< vhost-user request in work, 0 none */
 	bool memory_valid;    /**< the last SET_MEM_TABLE went well */

@@ -31,6 +31,7 @@ TESTS             += drv-vdpa
 TEST_DEPS_drv-vdpa = $(FAR_END) $(VDPA_LIB) $(VDPAD) $(VHPCTL) $(B)/bin/vhp-sim $(B)/fw/firmware.hex
 TEST_CMD_drv-vdpa  = python3 $(VDPA_DIR)/test/test_vdpa.py $(B)
 TEST_WEIGHT_drv-vdpa := 2
+TEST_TIMEOUT_drv-vdpa := 1800
 
 VDPA_ARGS_TEST := $(B)/tests/drv-vdpa-args
 $(VDPA_ARGS_TEST): $(VDPA_DIR)/test/test_args.c $(VDPA_DIR)/vdpa_args.c $(VDPA_DIR)/vdpa_dirty.c $(VDPA_DIR)/vdpa_names.c \

@@ -293,15 +293,21 @@ static int op_set_vring_state(int vid, int vring, int state)
 	return rc;
 }
 
-/* SEND_RARP. The network behind the port has not changed with the guest's place: nothing has to learn it again. */
+/*
+ * SEND_RARP, several times after a migration. The network behind the port has not changed with the guest's place: nothing has to
+ * learn it again.
+ */
 static int op_migration_done(int vid)
 {
 	struct vdpa_front *front = vdpa_front_lock(vid);
 
 	if (!front)
 		return -EBUSY;
-	atomic_fetch_add(&front->port->migrations, 1);
-	PORT_LOG(front->port, INFO, "the front end's guest has migrated to this connection");
+	if (!front->migrated) {
+		front->migrated = true;
+		atomic_fetch_add(&front->port->migrations, 1);
+		PORT_LOG(front->port, INFO, "the front end's guest has migrated to this connection");
+	}
 	unlock(front);
 	return 0;
 }

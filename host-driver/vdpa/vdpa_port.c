@@ -37,9 +37,13 @@ int vdpa_port_configure(struct vdpa_port *port)
 		.uuid_lo = a->uuid_lo,
 		.connect_timeout_ms = a->connect_timeout_ms,
 	};
+	int rc;
 
 	memcpy(config.mac, a->mac, sizeof(config.mac));
-	return vdpa_card_call(port->card, VHP_OP_PORT_CONFIG, port->index, &config, sizeof(config), NULL, 0);
+	rc = vdpa_card_call(port->card, VHP_OP_PORT_CONFIG, port->index, &config, sizeof(config), NULL, 0);
+	if (rc == -EIO && a->aperture)
+		PORT_LOG(port, ERR, "a card without aperture refuses aperture=1: leave it out");
+	return rc;
 }
 
 /* ----------------------------------------------------------------------------------------------- vrings of the card */
@@ -412,8 +416,13 @@ void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg
 		break;
 	case VHP_EVENT_DRIVER_RESET:
 		atomic_fetch_add(&port->driver_resets, 1);
-		port->withheld = 0; /* the next front end is offered everything again */
+		/* Another driver may take what the last one refused: it is asked again, as is the next front end. */
+		port->withheld = 0;
 		port->balks = 0;
+		if (port->started && features_for_card(port) != port->given) {
+			vdpa_port_down(port);
+			vdpa_port_up(port);
+		}
 		break;
 	}
 	pthread_mutex_unlock(&port->lock);

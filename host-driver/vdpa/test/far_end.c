@@ -14,6 +14,7 @@
  *   echo PORT 0|1          send packets back, or keep them
  *   gsi PORT QUEUE         print "gsi N" as the function shows it
  *   logging PORT           print "logging N", the last DIRTY_PAGE_LOGGING (-1: never)
+ *   memory PORT            print "need_map N regions N" of the last PEER_MEM_INFO
  */
 #include <errno.h>
 #include <poll.h>
@@ -35,6 +36,7 @@ static struct far {
 	struct guest g;
 	bool up, keep;
 	int logging;
+	unsigned int need_map, regions;
 	uint64_t kept[BUFFERS];
 	unsigned int num_kept;
 } far_ends[MAX_PORTS];
@@ -78,6 +80,10 @@ static void control(struct far *f)
 		memcpy(&h, m->bytes, sizeof(h));
 		if (h.request == VHOST_PCI_CTRL_DIRTY_PAGE_LOGGING)
 			f->logging = m->bytes[sizeof(h)];
+		if (h.request == VHOST_PCI_CTRL_PEER_MEM_INFO) {
+			f->need_map = m->bytes[sizeof(h)];
+			memcpy(&f->regions, m->bytes + sizeof(h) + sizeof(struct vhost_pci_ctrl_peer_mem_info), 4);
+		}
 	}
 }
 
@@ -144,6 +150,8 @@ static int command(char *line)
 		guest_write(g, &g->v.common, VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT, 2, value);
 		printf("gsi %llu\n",
 		       (unsigned long long)guest_read(g, &g->v.common, VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4));
+	} else if (!strcmp(word, "memory")) {
+		printf("need_map %u regions %u\n", f->need_map, f->regions);
 	} else if (!strcmp(word, "logging")) {
 		printf("logging %d\n", f->logging);
 	} else {

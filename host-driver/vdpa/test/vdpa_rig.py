@@ -83,8 +83,14 @@ class Rig:
         self.ports, self.processes, self.fronts = ports, [], 0
         self.options = options or [w for p in range(ports) for w in ("--iface", f"vm{p}.sock")]
         self.prefix = f"{PREFIX}{name}"
-        self.card = self.start_card()
-        self.daemon = self.start_daemon() if daemon else None
+        self.daemon = None
+        try:
+            self.card = self.start_card()
+            if daemon:
+                self.daemon = self.start_daemon()
+        except Failure as e:
+            self.close()
+            raise Failure(f"{e}\n{self.tails()}") from None
 
     def add(self, process):
         self.processes.append(process)
