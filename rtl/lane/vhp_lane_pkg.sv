@@ -79,6 +79,21 @@ package vhp_lane_pkg;
     logic                  big;     // one segment is longer than a read request may be
   } chain_t;
 
+  // What the walk hands to the region table: a segment, a chase (read of descriptors elsewhere) or a fault.
+  typedef enum logic [1:0] {ItSeg, ItChase, ItFault} item_e;
+
+  typedef struct packed {
+    logic           valid;
+    vhp_pkg::lane_t lane;
+    item_e          kind;
+    logic           last;   // segment: the chain is complete
+    logic [16:0]    len;
+    chain_t         chain;
+    logic [7:0]     func;   // chase: whose memory
+    logic [19:0]    off;    // chase: byte offset in the table
+    logic [6:0]     rlen;   // chase: bytes to read
+  } item_t;
+
   typedef struct packed {
     logic           valid;
     vhp_pkg::lane_t lane;

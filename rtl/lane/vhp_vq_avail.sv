@@ -58,7 +58,8 @@ module vhp_vq_avail #(
   output logic [vhp_pkg::NumLanes-1:0] work_o    // this lane can go on without input from elsewhere
 );
 
-  localparam int unsigned N = vhp_pkg::NumLanes;
+  localparam int unsigned N     = vhp_pkg::NumLanes;
+  localparam int unsigned QRows = 1 << vhp_pkg::LaneW;
   localparam vhp_pkg::rd_client_e Client = Sink ? vhp_pkg::RdSnkRing : vhp_pkg::RdSrcRing;
   // Known but not walked entries, below which a busy queue's index is read again.
   localparam logic [15:0] LowWater = 16'd48;
@@ -74,21 +75,22 @@ module vhp_vq_avail #(
   } notify_e;
 
   // ---------------------------------------------------------------- contexts
-  vhp_lane_pkg::queue_cfg_t [N-1:0] cfg_q;
-  logic [N-1:0][63:0] avail_base_q, used_base_q;
+  vhp_lane_pkg::queue_cfg_t cfg [QRows];
+  logic [31:0]              avail_lo [QRows], avail_hi [QRows], used_lo [QRows], used_hi [QRows];
+  logic [N-1:0]             event_idx_q;
+  vhp_pkg::lane_t           ctx_lane;
+  logic                     ctx_mine;
+  assign ctx_lane = ctx_wr_i.qid[vhp_pkg::QidW-1:1];
+  assign ctx_mine = ctx_wr_i.valid && ctx_wr_i.qid[0] == Sink;
 
+  always_ff @(posedge clk_i) if (ctx_mine && ctx_wr_i.word == vhp_lane_pkg::CtxCfg)     cfg[ctx_lane]      <= ctx_wr_i.data[17:0];
+  always_ff @(posedge clk_i) if (ctx_mine && ctx_wr_i.word == vhp_lane_pkg::CtxAvailLo) avail_lo[ctx_lane] <= ctx_wr_i.data;
+  always_ff @(posedge clk_i) if (ctx_mine && ctx_wr_i.word == vhp_lane_pkg::CtxAvailHi) avail_hi[ctx_lane] <= ctx_wr_i.data;
+  always_ff @(posedge clk_i) if (ctx_mine && ctx_wr_i.word == vhp_lane_pkg::CtxUsedLo)  used_lo[ctx_lane]  <= ctx_wr_i.data;
+  always_ff @(posedge clk_i) if (ctx_mine && ctx_wr_i.word == vhp_lane_pkg::CtxUsedHi)  used_hi[ctx_lane]  <= ctx_wr_i.data;
   always_ff @(posedge clk_i) begin
     for (int unsigned l = 0; l < N; l++) begin
-      if (ctx_wr_i.valid && ctx_wr_i.qid == vhp_pkg::qid_t'(l * 2 + 32'(Sink))) begin
-        unique case (ctx_wr_i.word)
-          vhp_lane_pkg::CtxCfg:     cfg_q[l]               <= ctx_wr_i.data[17:0];
-          vhp_lane_pkg::CtxAvailLo: avail_base_q[l][31:0]  <= ctx_wr_i.data;
-          vhp_lane_pkg::CtxAvailHi: avail_base_q[l][63:32] <= ctx_wr_i.data;
-          vhp_lane_pkg::CtxUsedLo:  used_base_q[l][31:0]   <= ctx_wr_i.data;
-          vhp_lane_pkg::CtxUsedHi:  used_base_q[l][63:32]  <= ctx_wr_i.data;
-          default: ;
-        endcase
-      end
+      if (ctx_mine && ctx_wr_i.word == vhp_lane_pkg::CtxCfg && ctx_lane == vhp_pkg::lane_t'(l)) event_idx_q[l] <= ctx_wr_i.data[12];
     end
   end
 
@@ -133,36 +135,40 @@ module vhp_vq_avail #(
     end
   end
 
-  // Entry rows: bank = bit 5 of the position.
+  // Entry rows: bank = bit 5 of the position. Four entries in the first cycle, one of them in the second.
   logic [1:0][511:0] ent_row;
   for (genvar b = 0; b < 2; b++) begin : g_ent
-    vhp_lane_ram #(.Rows(32)) u_ram (
-      .clk_i,
-      .we_i    (ram_wr_valid_i && ram_wr_i.client == Client && ram_wr_i.we[b]
-                && ram_wr_i.row[b][9:8] == vhp_lane_pkg::AreaEntry),
-      .waddr_i (ram_wr_i.row[b][4:0]),
-      .be_i    (ram_wr_i.be[b]),
-      .wdata_i (ram_wr_i.data[b]),
-      .raddr_i (5'(entry_lane_i)),
-      .rdata_o (ent_row[b])
-    );
+    logic [511:0] rows [QRows];
+    always_ff @(posedge clk_i) begin
+      for (int unsigned i = 0; i < 64; i++) begin
+        if (ram_wr_valid_i && ram_wr_i.client == Client && ram_wr_i.we[b]
+            && ram_wr_i.row[b][9:8] == vhp_lane_pkg::AreaEntry && ram_wr_i.be[b][i]) begin
+          rows[vhp_pkg::lane_t'(ram_wr_i.row[b][4:0])][i*8 +: 8] <= ram_wr_i.data[b][i*8 +: 8];
+        end
+      end
+    end
+    assign ent_row[b] = rows[entry_lane_i];
   end
 
-  logic [5:0]  entry_pos_q;
+  logic [63:0] ent_four_q;
+  logic [1:0]  entry_pos_q;
   always_ff @(posedge clk_i) begin
-    entry_pos_q <= entry_pos_i;
-    entry_o     <= ent_row[entry_pos_q[5]][entry_pos_q[4:0]*16 +: 16];
+    ent_four_q  <= ent_row[entry_pos_i[5]][entry_pos_i[4:2]*64 +: 64];
+    entry_pos_q <= entry_pos_i[1:0];
+    entry_o     <= ent_four_q[entry_pos_q*16 +: 16];
   end
 
   // ---------------------------------------------------------------- which queue may do what
   logic [N-1:0] poll_ok, poll_elig_q, ent_ok, ent_elig_q, nw_ok, nw_elig_q;
+  logic [N-1:0] landing;  // what a poll told is not in the state and in ask_q yet
   logic [N-1:0] ask_q;    // the entries are running low: read the index again
+  logic [N-1:0] walked_q; // every known entry is walked
 
   always_comb begin
     for (int unsigned l = 0; l < N; l++) begin
       poll_ok[l] = poll_left_q[l] == 2'd0
                    && (chk_q[l]
-                       || (run_i[l] && !idx_fault_q[l] && !ent_fault_q[l]
+                       || (run_i[l] && !idx_fault_q[l] && !ent_fault_q[l] && !landing[l]
                            && ((nst_q[l] == NIdle && kick_q[l]) || (nst_q[l] == NActive && ask_q[l])
                                || nst_q[l] == NCheck)));
       ent_ok[l]  = run_i[l] && !ent_fault_q[l] && req_q[l] != seen_q[l] && ent_out_q[l] != 2'b11
@@ -180,6 +186,7 @@ module vhp_vq_avail #(
       automatic logic [15:0] walked = walk_pos_i[l] - poll_at_q[l];
       room_q[l] <= held <= 16'd32;
       ask_q[l]  <= known == 16'd0 || (known < LowWater && walked >= Progress);
+      walked_q[l] <= known == 16'd0;
     end
     poll_elig_q <= rst_i ? '0 : poll_ok;
     ent_elig_q  <= rst_i ? '0 : ent_ok & room_q;
@@ -187,63 +194,33 @@ module vhp_vq_avail #(
   end
 
   // ---------------------------------------------------------------- read requests: polls and entries
-  typedef enum logic [2:0] {RPick, RLoad, RPoll, RPollEvent, REntry} rstate_e;
+  typedef enum logic [2:0] {RPick, RLoad, RCalc, RPoll, RPollEvent, REntry} rstate_e;
   rstate_e               rst_q;
   vhp_pkg::lane_t        lane_q, poll_last_q, ent_last_q;
   logic                  poll_any, ent_any, is_poll_q;
   vhp_pkg::lane_t        poll_idx, ent_idx;
   vhp_lane_pkg::queue_cfg_t lcfg_q;
-  logic [63:0]           lbase_q;
-  logic [15:0]           lreq_q, lseen_q, mask_q;
+  logic [15:0]           lreq_q, lseen_q, lend_q, mask_q, event_off_q;
+  logic [5:0]            group_q;
   logic                  lchk_q, lnew_q;
   logic [5:0]            n;          // entries to read
-  logic                  still_ok;
 
   vhp_rr_pick #(.N(N)) u_poll_pick (.req_i(poll_elig_q), .last_i(poll_last_q), .valid_o(poll_any), .idx_o(poll_idx));
   vhp_rr_pick #(.N(N)) u_ent_pick  (.req_i(ent_elig_q),  .last_i(ent_last_q),  .valid_o(ent_any),  .idx_o(ent_idx));
 
   always_comb begin
-    automatic logic [5:0]  group;
     automatic logic [15:0] known;
     automatic logic [5:0]  to_end;
-    group  = lcfg_q.size_log2 >= 4'd5 ? 6'd32 : 6'(6'd1 << lcfg_q.size_log2[2:0]);
     known  = lseen_q - lreq_q;
-    to_end = group - (lreq_q[5:0] & (group - 6'd1));
+    to_end = group_q - (lreq_q[5:0] & (group_q - 6'd1));
     n      = known < {10'd0, to_end} ? known[5:0] : to_end;
   end
-
-  assign still_ok = is_poll_q ? poll_ok[lane_q] : ent_ok[lane_q] && room_q[lane_q];
 
   logic poll_go, poll_event_go, ent_go;
   assign poll_go       = rst_q == RPoll && rq_ready_i;
   assign poll_event_go = rst_q == RPollEvent && rq_ready_i;
   assign ent_go        = rst_q == REntry && rq_ready_i;
   assign rq_valid_o    = rst_q == RPoll || rst_q == RPollEvent || rst_q == REntry;
-
-  always_comb begin
-    rq_o      = '0;
-    rq_o.func = lcfg_q.func;
-    unique case (rst_q)
-      RPollEvent: begin
-        rq_o.addr     = lbase_q + 64'd4 + (64'd2 << lcfg_q.size_log2);
-        rq_o.len      = 17'd2;
-        rq_o.ram_addr = vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaPoll, 5'(lane_q), 1'b0, 6'd4);
-        rq_o.cookie   = {1'b1, 5'(lane_q), vhp_lane_pkg::CkUsedEvent};
-      end
-      REntry: begin
-        rq_o.addr     = lbase_q + 64'd4 + {47'd0, lreq_q & mask_q, 1'b0};
-        rq_o.len      = {10'd0, n, 1'b0};
-        rq_o.ram_addr = vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaEntry, 5'(lane_q), lreq_q[5], {lreq_q[4:0], 1'b0});
-        rq_o.cookie   = {1'b1, 5'(lane_q), lnew_q ? vhp_lane_pkg::CkEntry1 : vhp_lane_pkg::CkEntry0};
-      end
-      default: begin
-        rq_o.addr     = lbase_q;
-        rq_o.len      = 17'd4;
-        rq_o.ram_addr = vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaPoll, 5'(lane_q), 1'b0, 6'd0);
-        rq_o.cookie   = {1'b1, 5'(lane_q), vhp_lane_pkg::CkPoll};
-      end
-    endcase
-  end
 
   always_ff @(posedge clk_i) begin
     unique case (rst_q)
@@ -253,20 +230,40 @@ module vhp_vq_avail #(
         if (poll_any || ent_any) rst_q <= RLoad;
       end
       RLoad: begin
-        lcfg_q  <= cfg_q[lane_q];
-        mask_q  <= (16'd1 << cfg_q[lane_q].size_log2) - 16'd1;
-        lbase_q <= avail_base_q[lane_q];
-        lreq_q  <= req_q[lane_q];
-        lseen_q <= seen_q[lane_q];
-        lnew_q  <= ent_new_q[lane_q];
-        lchk_q  <= chk_q[lane_q];
-        if (!still_ok)      rst_q <= RPick;
-        else if (is_poll_q) rst_q <= RPoll;
-        else                rst_q <= REntry;
+        lcfg_q        <= cfg[lane_q];
+        mask_q        <= (16'd1 << cfg[lane_q].size_log2) - 16'd1;
+        event_off_q   <= (16'd2 << cfg[lane_q].size_log2) + 16'd4;
+        group_q       <= cfg[lane_q].size_log2 >= 4'd5 ? 6'd32 : 6'(6'd1 << cfg[lane_q].size_log2[2:0]);
+        lreq_q        <= req_q[lane_q];
+        lseen_q       <= seen_q[lane_q];
+        lnew_q        <= ent_new_q[lane_q];
+        lchk_q        <= chk_q[lane_q];
+        rq_o          <= '0;
+        rq_o.func     <= cfg[lane_q].func;
+        rq_o.addr     <= {avail_hi[lane_q], avail_lo[lane_q]};
+        rq_o.len      <= 17'd4;
+        rq_o.ram_addr <= vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaPoll, 5'(lane_q), 1'b0, 6'd0);
+        rq_o.cookie   <= {1'b1, 5'(lane_q), vhp_lane_pkg::CkPoll};
+        // Of the cycle before: with what this state machine did last.
+        if (!is_poll_q)                rst_q <= RCalc;
+        else if (poll_elig_q[lane_q])  rst_q <= RPoll;
+        else                           rst_q <= RPick;
+      end
+      RCalc: begin
+        lend_q        <= lreq_q + {10'd0, n};
+        rq_o.addr     <= rq_o.addr + {47'd0, lreq_q & mask_q, 1'b0} + 64'd4;
+        rq_o.len      <= {10'd0, n, 1'b0};
+        rq_o.ram_addr <= vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaEntry, 5'(lane_q), lreq_q[5], {lreq_q[4:0], 1'b0});
+        rq_o.cookie   <= {1'b1, 5'(lane_q), lnew_q ? vhp_lane_pkg::CkEntry1 : vhp_lane_pkg::CkEntry0};
+        rst_q         <= ent_elig_q[lane_q] ? REntry : RPick;
       end
       RPoll: if (rq_ready_i) begin
-        poll_last_q <= lane_q;
-        rst_q       <= lchk_q && lcfg_q.event_idx ? RPollEvent : RPick;
+        rq_o.addr     <= rq_o.addr + {48'd0, event_off_q};
+        rq_o.len      <= 17'd2;
+        rq_o.ram_addr <= vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaPoll, 5'(lane_q), 1'b0, 6'd4);
+        rq_o.cookie   <= {1'b1, 5'(lane_q), vhp_lane_pkg::CkUsedEvent};
+        poll_last_q   <= lane_q;
+        rst_q         <= lchk_q && lcfg_q.event_idx ? RPollEvent : RPick;
       end
       RPollEvent: if (rq_ready_i) rst_q <= RPick;
       default: if (rq_ready_i) begin
@@ -296,32 +293,38 @@ module vhp_vq_avail #(
   // A poll is complete: three stages, one queue per cycle.
   logic                  pa_q, pb_q;
   vhp_pkg::lane_t        pa_lane_q, pb_lane_q;
-  logic [15:0]           pb_flags_q, pb_idx_q, pb_event_q, pb_delta_q;
+  logic [15:0]           pa_flags_q, pa_idx_q, pa_event_q, pa_delta_q, pb_flags_q, pb_idx_q, pb_event_q;
+  logic [3:0]            pa_log2_q;
   vhp_pkg::dma_status_e  pb_status_q;
-  logic                  pb_jump;
-  vhp_lane_pkg::queue_cfg_t pb_cfg_q;
+  logic                  pb_jump_q, pb_new_q, pb_bad_q;
   logic                  last_of_poll;
 
   assign last_of_poll = done_poll && poll_left_q[done_lane] == 2'd1
                         && !(rst_q == RPollEvent && lane_q == done_lane);
-  assign pb_jump = pb_delta_q > (16'd1 << pb_cfg_q.size_log2);
 
   // The second read of a poll may start after the first one's answer: then its own answer is the last.
   always_ff @(posedge clk_i) begin
     pa_q        <= last_of_poll && !rst_i;
     pa_lane_q   <= done_lane;
+    pa_flags_q  <= {poll_data_q[done_lane][1], poll_data_q[done_lane][0]};
+    pa_idx_q    <= {poll_data_q[done_lane][3], poll_data_q[done_lane][2]};
+    pa_event_q  <= {poll_data_q[done_lane][5], poll_data_q[done_lane][4]};
+    pa_delta_q  <= {poll_data_q[done_lane][3], poll_data_q[done_lane][2]} - seen_q[done_lane];
+    pa_log2_q   <= cfg[done_lane].size_log2;
+
     pb_q        <= pa_q && !rst_i;
     pb_lane_q   <= pa_lane_q;
-    pb_flags_q  <= {poll_data_q[pa_lane_q][1], poll_data_q[pa_lane_q][0]};
-    pb_idx_q    <= {poll_data_q[pa_lane_q][3], poll_data_q[pa_lane_q][2]};
-    pb_event_q  <= {poll_data_q[pa_lane_q][5], poll_data_q[pa_lane_q][4]};
-    pb_delta_q  <= {poll_data_q[pa_lane_q][3], poll_data_q[pa_lane_q][2]} - seen_q[pa_lane_q];
+    pb_flags_q  <= pa_flags_q;
+    pb_idx_q    <= pa_idx_q;
+    pb_event_q  <= pa_event_q;
     pb_status_q <= poll_status_q[pa_lane_q];
-    pb_cfg_q    <= cfg_q[pa_lane_q];
+    pb_bad_q    <= poll_status_q[pa_lane_q] != vhp_pkg::DmaOk;
+    pb_jump_q   <= pa_delta_q > (16'd1 << pa_log2_q);
+    pb_new_q    <= pa_delta_q != 16'd0;
 
     view_o.valid        <= pb_q && !rst_i;
     view_o.lane         <= pb_lane_q;
-    view_o.err          <= pb_status_q != vhp_pkg::DmaOk;
+    view_o.err          <= pb_bad_q;
     view_o.asked        <= chk_fly_q[pb_lane_q];
     view_o.no_interrupt <= pb_flags_q[0];
     view_o.used_event   <= pb_event_q;
@@ -358,11 +361,11 @@ module vhp_vq_avail #(
         nw_st_q   <= 2'd1;
       end
       2'd1: begin
-        nw_cfg_q    <= cfg_q[nw_lane_q];
-        nw_base_q   <= used_base_q[nw_lane_q];
+        nw_cfg_q    <= cfg[nw_lane_q];
+        nw_base_q   <= {used_hi[nw_lane_q], used_lo[nw_lane_q]};
         nw_seen_q   <= seen_q[nw_lane_q];
         nw_enable_q <= nst_q[nw_lane_q] == NWrEnable;
-        nw_st_q     <= nw_ok[nw_lane_q] ? 2'd2 : 2'd0;
+        nw_st_q     <= nw_elig_q[nw_lane_q] ? 2'd2 : 2'd0;   // as above
       end
       default: if (nw_ready_i) begin
         nw_last_q <= nw_lane_q;
@@ -395,10 +398,10 @@ module vhp_vq_avail #(
       if (chk_valid_i && chk_lane_i == vhp_pkg::lane_t'(l)) chk_q[l] <= 1'b1;
 
       // Notifications.
-      if (nw_st_q == 2'd1 && nw_lane_q == vhp_pkg::lane_t'(l)) dirty_q[l] <= 1'b0;
+      if (nw_st_q == 2'd1 && nw_elig_q[l] && nw_lane_q == vhp_pkg::lane_t'(l)) dirty_q[l] <= 1'b0;
       unique case (nst_q[l])
         // A driver that kicks although its queue is awake is told to stop that.
-        NActive: if (kick_q[l] && armed_q[l] && !cfg_q[l].event_idx && run_i[l]) nst_q[l] <= NWrDisable;
+        NActive: if (kick_q[l] && armed_q[l] && !event_idx_q[l] && run_i[l]) nst_q[l] <= NWrDisable;
         NWrEnable: if (nw_go && nw_lane_q == vhp_pkg::lane_t'(l)) begin
           nst_q[l]  <= NCommit;
           nseq_q[l] <= nw_seq_i;
@@ -406,7 +409,7 @@ module vhp_vq_avail #(
         // An index that came meanwhile may be beyond the event that was asked for: once more.
         NCommit: if (vhp_lane_pkg::seq_past(seq_done_i, nseq_q[l])) begin
           nst_q[l]   <= dirty_q[l] ? NActive : NCheck;
-          armed_q[l] <= !dirty_q[l] || !cfg_q[l].event_idx;
+          armed_q[l] <= !dirty_q[l] || !event_idx_q[l];
         end
         NWrDisable: if (nw_go && nw_lane_q == vhp_pkg::lane_t'(l)) begin
           nst_q[l]   <= NActive;
@@ -416,18 +419,17 @@ module vhp_vq_avail #(
         default: ;
       endcase
       if (pb_q && pb_lane_q == vhp_pkg::lane_t'(l) && run_i[l] && !idx_fault_q[l]) begin
-        if (pb_status_q != vhp_pkg::DmaOk || pb_jump) begin
+        if (pb_bad_q || pb_jump_q) begin
           idx_fault_q[l] <= 1'b1;
-          if (!ent_fault_q[l]) reason_q[l] <= pb_jump && pb_status_q == vhp_pkg::DmaOk
-                                              ? vhp_pkg::StopAvailJump : vhp_lane_pkg::stop_of(pb_status_q);
-        end else if (pb_delta_q != 16'd0) begin
+          if (!ent_fault_q[l]) reason_q[l] <= pb_bad_q ? vhp_lane_pkg::stop_of(pb_status_q) : vhp_pkg::StopAvailJump;
+        end else if (pb_new_q) begin
           seen_q[l]  <= pb_idx_q;
           dirty_q[l] <= 1'b1;
           if (nst_q[l] == NIdle || nst_q[l] == NCheck) nst_q[l] <= NActive;
-          if (cfg_q[l].event_idx) armed_q[l] <= 1'b0;
+          if (event_idx_q[l]) armed_q[l] <= 1'b0;
         end else if (nst_q[l] == NCheck) begin
           if (poll_sync_q[l]) nst_q[l] <= NIdle;
-        end else if (nst_q[l] == NActive && seen_q[l] == walk_pos_i[l]) begin
+        end else if (nst_q[l] == NActive && walked_q[l]) begin
           nst_q[l] <= armed_q[l] ? NIdle : NWrEnable;
         end
       end
@@ -435,11 +437,11 @@ module vhp_vq_avail #(
 
       // Entries: two reads in order.
       if (ent_go && lane_q == vhp_pkg::lane_t'(l)) begin
-        req_q[l]                    <= lreq_q + {10'd0, n};
+        req_q[l]                    <= lend_q;
         ent_out_q[l][lnew_q]        <= 1'b1;
         ent_done_q[l][lnew_q]       <= 1'b0;
         ent_bad_q[l][lnew_q]        <= 1'b0;
-        ent_end_q[l][lnew_q]        <= lreq_q + {10'd0, n};
+        ent_end_q[l][lnew_q]        <= lend_q;
         ent_new_q[l]                <= !lnew_q;
       end
       if (done_ent && done_lane == vhp_pkg::lane_t'(l)) begin
@@ -497,12 +499,13 @@ module vhp_vq_avail #(
 
   always_comb begin
     for (int unsigned l = 0; l < N; l++) begin
+      landing[l] = (pa_q && pa_lane_q == vhp_pkg::lane_t'(l)) || (pb_q && pb_lane_q == vhp_pkg::lane_t'(l))
+                   || (view_o.valid && view_o.lane == vhp_pkg::lane_t'(l));
       busy_o[l] = poll_left_q[l] != 2'd0 || ent_out_q[l] != 2'd0 || chk_q[l]
                   || (rst_q != RPick && lane_q == vhp_pkg::lane_t'(l))
                   || (nw_st_q != 2'd0 && nw_lane_q == vhp_pkg::lane_t'(l))
-                  || (pa_q && pa_lane_q == vhp_pkg::lane_t'(l)) || (pb_q && pb_lane_q == vhp_pkg::lane_t'(l))
-                  || (view_o.valid && view_o.lane == vhp_pkg::lane_t'(l));
-      work_o[l] = poll_ok[l] || (ent_ok[l] && room_q[l]) || nw_ok[l] || (run_i[l] && nst_q[l] == NCommit);
+                  || landing[l];
+      work_o[l] = poll_elig_q[l] || ent_elig_q[l] || nw_elig_q[l] || (run_i[l] && nst_q[l] == NCommit);
     end
   end
 

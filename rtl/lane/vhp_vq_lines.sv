@@ -113,15 +113,17 @@ module vhp_vq_lines #(
   vhp_pkg::lane_t lane_q, last_q, pick;
   logic           any;
   logic [2:0]     burst_q;
-  logic [15:0]    pos_q, head_q, pub_cur_q, seen_cur_q;
+  logic [15:0]    pos_q, next_q, head_q, pub_cur_q, seen_cur_q, beyond_q;
   logic [13:0]    line_cur_q;
   logic           line_cur_valid_q;
+  logic           fresh_q, more_q, line_room_q;
   logic [3:0]     log2_q;
   logic [SlotW:0] alloc_cur_q;
-  logic [63:0]    base_q;
+  logic [63:0]    base_q, addr_q;
   logic [7:0]     fn_q;
   logic           share, in_range, push, again;
-  logic [15:0]    ahead;
+  logic [15:0]    ahead, held_next;
+  logic [SlotW:0] used_next;
 
   vhp_rr_pick #(.N(N)) u_pick (.req_i(elig_q), .last_i(last_q), .valid_o(any), .idx_o(pick));
 
@@ -129,23 +131,24 @@ module vhp_vq_lines #(
   assign entry_pos_o  = pos_q[5:0];
 
   assign ahead    = pub_cur_q - pos_q;
-  assign share    = line_cur_valid_q && line_cur_q == entry_i[15:2] && ahead != 16'd0 && !ahead[15];
-  assign in_range = (entry_i >> log2_q) == 16'd0;
+  assign share    = line_cur_valid_q && line_cur_q == entry_i[15:2] && fresh_q;
+  assign in_range = (entry_i & beyond_q) == 16'd0;
 
   assign rq_valid_o = st_q == HLine;
   always_comb begin
     rq_o          = '0;
     rq_o.func     = fn_q;
-    rq_o.addr     = base_q + {44'd0, head_q[15:2], 6'd0};
+    rq_o.addr     = addr_q;
     rq_o.len      = log2_q >= 4'd2 ? 17'd64 : 17'(17'd16 << log2_q[0]);
     rq_o.ram_addr = vhp_lane_pkg::ram_desc(5'(lane_q), alloc_cur_q[SlotW-1:0]);
     rq_o.cookie   = {1'b0, 5'(lane_q), alloc_cur_q[SlotW-1:0]};
   end
 
   assign push  = (st_q == HDo && in_range && share) || (st_q == HLine && rq_ready_i);
-  // Stay with this queue for a while: saves the choice.
-  assign again = ok[lane_q] && burst_q != 3'd7 && (pos_q + 16'd1) != ent_have_i[lane_q]
-                 && 16'(pos_q + 16'd1 - walk_pos_i[lane_q]) < 16'(vhp_lane_pkg::Heads);
+  // Stay with this queue for a while: saves the choice. What the other stages have done since HMux can only help.
+  assign held_next = next_q - walk_pos_i[lane_q];
+  assign used_next = alloc_cur_q + 1'b1 - free_i[lane_q];
+  assign again     = more_q && burst_q != 3'd7;
 
   always_ff @(posedge clk_i) begin
     unique case (st_q)
@@ -159,11 +162,13 @@ module vhp_vq_lines #(
       end
       HRead: begin
         pos_q <= head_pos_q[lane_q];
-        st_q  <= ok[lane_q] ? HRow : HPick;
+        st_q  <= elig_q[lane_q] ? HRow : HPick;   // of the cycle before: with what this state machine did last
       end
       HRow: begin   // pos_q is at the entry RAM
         base_q           <= desc_base_q[lane_q];
         log2_q           <= size_log2_q[lane_q];
+        beyond_q         <= 16'hffff << size_log2_q[lane_q];
+        next_q           <= pos_q + 16'd1;
         fn_q             <= func_q[lane_q];
         line_cur_q       <= line_q[lane_q];
         line_cur_valid_q <= line_valid_q[lane_q];
@@ -171,22 +176,28 @@ module vhp_vq_lines #(
         alloc_cur_q      <= alloc_q[lane_q];
         st_q             <= HMux;
       end
-      HMux: st_q <= HDo;
+      HMux: begin
+        fresh_q     <= ahead != 16'd0 && !ahead[15];
+        more_q      <= run_i[lane_q] && next_q != ent_have_i[lane_q] && held_next < 16'(vhp_lane_pkg::Heads);
+        line_room_q <= used_next < (SlotW+1)'(Slots - 1);
+        st_q        <= HDo;
+      end
       HDo: begin
         head_q     <= entry_i;
+        addr_q     <= base_q + {44'd0, entry_i[15:2], 6'd0};
         seen_cur_q <= avail_seen_i[lane_q];
         if (!in_range) st_q <= HPick;
         else if (!share) st_q <= HLine;
         else begin
-          pos_q   <= pos_q + 16'd1;
+          pos_q   <= next_q;
           burst_q <= burst_q + 3'd1;
           st_q    <= again ? HRow : HPick;
         end
       end
       default: if (rq_ready_i) begin   // HLine
-        pos_q   <= pos_q + 16'd1;
+        pos_q   <= next_q;
         burst_q <= burst_q + 3'd1;
-        st_q    <= again && (alloc_q[lane_q] + 1'b1 - free_i[lane_q]) < (SlotW+1)'(Slots - 1) ? HRow : HPick;
+        st_q    <= again && line_room_q ? HRow : HPick;
       end
     endcase
     if (rst_i) begin
@@ -219,7 +230,7 @@ module vhp_vq_lines #(
     for (int unsigned l = 0; l < N; l++) begin
       automatic logic issue = st_q == HLine && rq_ready_i && lane_q == vhp_pkg::lane_t'(l);
       automatic logic done  = done_line && done_lane == vhp_pkg::lane_t'(l);
-      if (push && lane_q == vhp_pkg::lane_t'(l)) head_pos_q[l] <= pos_q + 16'd1;
+      if (push && lane_q == vhp_pkg::lane_t'(l)) head_pos_q[l] <= next_q;
       if (st_q == HDo && !in_range && lane_q == vhp_pkg::lane_t'(l)) fault_q[l] <= 1'b1;
       out_q[l] <= out_q[l] + (SlotW+1)'(issue) - (SlotW+1)'(done);
       if (issue) begin
@@ -259,7 +270,7 @@ module vhp_vq_lines #(
   always_comb begin
     for (int unsigned l = 0; l < N; l++) begin
       busy_o[l] = out_q[l] != '0 || (st_q != HPick && lane_q == vhp_pkg::lane_t'(l));
-      work_o[l] = ok[l];
+      work_o[l] = elig_q[l];
     end
   end
 

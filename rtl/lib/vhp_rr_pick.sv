@@ -20,20 +20,31 @@ module vhp_rr_pick #(
     if (N < 2 || N > 64) $fatal(1, "vhp_rr_pick: N %0d is not in 2..64 (%m)", N);
   end
 
-  logic [N-1:0] after;
-  logic [W-1:0] idx_after, idx_any;
+  // Trees, node n with the children 2n and 2n + 1: depth log2 N. One looks at all, one only at those after the last.
+  localparam int unsigned Leaves = 1 << W;
+  logic [2*Leaves-1:0]        any, any_after;
+  logic [2*Leaves-1:0][W-1:0] idx, idx_after;
 
   always_comb begin
+    any       = '0;
+    any_after = '0;
+    idx       = '0;
     idx_after = '0;
-    idx_any   = '0;
-    for (int unsigned i = 0; i < N; i++) after[i] = req_i[i] && W'(i) > last_i;
-    for (int unsigned i = N; i > 0; i--) begin
-      if (after[i-1]) idx_after = W'(i - 1);
-      if (req_i[i-1]) idx_any   = W'(i - 1);
+    for (int unsigned i = 0; i < N; i++) begin
+      any[Leaves+i]       = req_i[i];
+      any_after[Leaves+i] = req_i[i] && W'(i) > last_i;
+      idx[Leaves+i]       = W'(i);
+      idx_after[Leaves+i] = W'(i);
+    end
+    for (int unsigned n = Leaves - 1; n > 0; n--) begin
+      any[n]       = any[2*n] || any[2*n+1];
+      any_after[n] = any_after[2*n] || any_after[2*n+1];
+      idx[n]       = any[2*n] ? idx[2*n] : idx[2*n+1];
+      idx_after[n] = any_after[2*n] ? idx_after[2*n] : idx_after[2*n+1];
     end
   end
 
-  assign valid_o = |req_i;
-  assign idx_o   = |after ? idx_after : idx_any;
+  assign valid_o = any[1];
+  assign idx_o   = any_after[1] ? idx_after[1] : idx[1];
 
 endmodule
