@@ -107,18 +107,22 @@ module vhp_rd_issue #(
   logic                c_wrap_q;
   wire  [12:0]         c_low = {1'b0, c_addr_q[11:0]} + 13'(c_chunk_q) + 13'd1;   // bit 12: the page's end
 
-  // Whole 128-byte lines behind the first one that the TLP may touch: limited by MRRS and by 4 KiB.
-  logic [2:0] mrrs;
-  logic [4:0] by_mrrs, by_page, lines128;
+  // Whole 128-byte lines behind the first one that the TLP may touch: limited by MRRS and by 4 KiB. Of a function
+  // that is not built the limit is any: its TLPs are not issued.
+  logic [NumFn-1:0][4:0] fn_lines_q;
+  logic [4:0]  by_mrrs, by_page, lines128;
+  always_ff @(posedge clk_i) begin
+    for (int unsigned k = 0; k < NumFn; k++) fn_lines_q[k] <= 5'((6'd1 << fn_i[k].mrrs) - 6'd1);
+  end
   always_comb begin
-    mrrs = 3'd0;
-    for (int unsigned k = 0; k < NumFn; k++) if (c_func_q == 8'(k)) mrrs = fn_i[k].mrrs;
-    by_mrrs  = 5'((6'd1 << mrrs) - 6'd1);
+    by_mrrs = '0;
+    for (int unsigned k = 0; k < NumFn; k++) if (c_func_q[FnW-1:0] == FnW'(k)) by_mrrs = fn_lines_q[k];
     by_page  = ~c_addr_q[11:7];
     lines128 = by_mrrs < by_page ? by_mrrs : by_page;
   end
   wire [11:0] limit = {lines128, ~c_addr_q[6:0]};   // less 1
-  wire        fits  = c_len_q <= {4'd0, limit};
+  // Both at once, without waiting for which is less.
+  wire        fits  = c_len_q <= {4'd0, by_mrrs, ~c_addr_q[6:0]} && c_len_q <= {4'd0, by_page, ~c_addr_q[6:0]};
 
   logic t_valid_q, t_ready;
   wire  c_next  = c_valid_q && !c_calc_q && t_ready;          // the TLP moves on to Size
@@ -186,10 +190,11 @@ module vhp_rd_issue #(
   logic       g_ok_q, g_known_q;
   vhp_pkg::dma_status_e g_why_q;
 
-  assign t_ready = !t_valid_q || g_ready;
+  // A TLP comes every other cycle: Size is empty in between, and its ready need not wait for Gate's.
+  assign t_ready = !t_valid_q;
   always_ff @(posedge clk_i) begin
+    t_valid_q <= c_next || (t_valid_q && !g_ready);
     if (t_ready) begin
-      t_valid_q  <= c_next;
       t_q.client <= c_client_q;
       t_q.func   <= c_func_q;
       t_q.addr   <= c_addr_q;
@@ -207,25 +212,24 @@ module vhp_rd_issue #(
   wire [12:0] span128 = 13'(t_q.addr[6:0]) + 13'(t_q.chunk);
 
   // The function's state is sampled each cycle: a TLP that waits here must not leave after FLR began.
-  logic                 now_ok;
-  vhp_pkg::dma_status_e now_why;
-  wire [7:0]            look_func = g_ready ? t_q.func : g_q.func;
-  wire                  look_bad  = g_ready ? t_q.bad : g_q.bad;
-  always_comb begin
-    now_ok  = 1'b0;
-    now_why = vhp_pkg::DmaDisabled;
+  function automatic vhp_pkg::dma_status_e may(input logic [7:0] func, input logic bad,
+                                               input vhp_pcie_pkg::fn_state_t [NumFn-1:0] fn);
+    may = vhp_pkg::DmaDisabled;
     for (int unsigned k = 0; k < NumFn; k++) begin
-      if (look_func == 8'(k)) begin
-        now_ok  = fn_i[k].bme && !fn_i[k].flr && !look_bad;
-        now_why = fn_i[k].flr ? vhp_pkg::DmaFlr : vhp_pkg::DmaDisabled;
+      if (func == 8'(k)) begin
+        if (fn[k].flr)      may = vhp_pkg::DmaFlr;
+        else if (fn[k].bme) may = vhp_pkg::DmaOk;
       end
     end
-    if (look_bad) now_why = vhp_pkg::DmaMalformed;
-  end
+    if (bad) may = vhp_pkg::DmaMalformed;
+  endfunction
+  vhp_pkg::dma_status_e may_t, may_g;
+  assign may_t = may(t_q.func, t_q.bad, fn_i);
+  assign may_g = may(g_q.func, g_q.bad, fn_i);
 
   always_ff @(posedge clk_i) begin
-    g_ok_q  <= now_ok;
-    g_why_q <= now_why;
+    g_ok_q  <= g_ready ? may_t == vhp_pkg::DmaOk : may_g == vhp_pkg::DmaOk;
+    g_why_q <= g_ready ? may_t : may_g;
     if (g_ready) begin
       g_valid_q <= t_valid_q;
       g_q       <= t_q;
@@ -249,9 +253,10 @@ module vhp_rd_issue #(
     .put_valid_i(tag_put_valid_i && tag_put_i >= 8'd32), .put_id_i(tag_put_i), .all_free_o(b_free)
   );
 
-  logic [8:0] lines_q;               // lines out
+  logic [8:0] lines_q, lines_less;   // lines out; without those that come back now
   wire  [8:0] lines_max = rcb128_i ? 9'(Max128) : 9'(Max64);
   wire        lines_ok  = {1'b0, lines_q} + 10'(g_lines_q) <= {1'b0, lines_max};
+  assign lines_less = lines_q - (tag_put_valid_i ? 9'(tag_put_lines_i) : 9'd0);
 
   assign issue = g_valid_q && g_ok_q && (use_b || a_valid) && lines_ok && rq_room_i;
   wire   skip  = g_valid_q && !g_ok_q && skip_ready_i;
@@ -284,7 +289,7 @@ module vhp_rd_issue #(
 
   logic [NumFn-1:0][8:0] out_q;
   always_ff @(posedge clk_i) begin
-    lines_q <= lines_q + (issue ? 9'(g_lines_q) : 9'd0) - (tag_put_valid_i ? 9'(tag_put_lines_i) : 9'd0);
+    lines_q <= issue ? lines_less + 9'(g_lines_q) : lines_less;
     for (int unsigned k = 0; k < NumFn; k++) begin
       out_q[k] <= out_q[k] + 9'(issue && g_q.func == 8'(k)) - 9'(tag_put_valid_i && tag_put_func_i == FnW'(k));
       fn_idle_o[k] <= out_q[k] == 9'd0;

@@ -167,7 +167,7 @@ module vhp_rd_land (
   // ---------------------------------------------------------------- R2
   logic         r2_valid_q, r2_first_q, r2_last_q, r2_disc_q, r2_known_q, r2_bad_q, r2_completed_q;
   logic [511:0] r2_data_q;
-  logic [10:0]  r2_dw_q, r2_dw_next_q, r2_count_q;
+  logic [10:0]  r2_dw_q, r2_dw_next_q, r2_end_dw_q, r2_count_q;
   logic [1:0]   r2_lo_q;
   logic [12:0]  r2_bytes_q, r2_missing_q;
   logic [7:0]   r2_tagno_q;
@@ -185,6 +185,7 @@ module vhp_rd_land (
     r2_completed_q <= r1_desc.request_completed;
     r2_dw_q        <= prog.dw;
     r2_dw_next_q   <= dw_next;
+    r2_end_dw_q    <= 11'((r1_tag_q.end_off + 13'd3) >> 2);
     r2_count_q     <= r1_desc.dword_count;
     r2_lo_q        <= lo;
     r2_bytes_q     <= r1_desc.byte_count;
@@ -195,10 +196,9 @@ module vhp_rd_land (
   end
 
   // The last completion, and only that, has the last dword.
-  wire [10:0] end_dw  = 11'((r2_tag_q.end_off + 13'd3) >> 2);
-  wire        at_end  = r2_dw_next_q == end_dw;
+  wire        at_end  = r2_dw_next_q == r2_end_dw_q;
   wire        late    = r2_status_q == vhp_pkg::DmaOk &&
-                        (r2_bytes_q != r2_missing_q || r2_completed_q != at_end || r2_count_q == 11'd0 || r2_dw_next_q > end_dw);
+                        (r2_bytes_q != r2_missing_q || r2_completed_q != at_end || r2_count_q == 11'd0 || r2_dw_next_q > r2_end_dw_q);
   wire [12:0] stop    = r2_completed_q ? r2_bytes_q + 13'(r2_lo_q) + 13'd12 : {r2_count_q, 2'b00} + 13'd12;
   vhp_pkg::dma_status_e status2;
   assign status2 = late ? vhp_pkg::DmaMalformed : r2_status_q;
@@ -209,6 +209,7 @@ module vhp_rd_land (
   logic [16:0]  r3_base_q;        // RAM address of byte 0 of the beat
   logic [3:0]   r3_start_q;       // first valid byte of the beat
   logic [12:0]  r3_stop_q;        // behind the last one, from the beat's byte 0
+  logic         r3_full_q;        // that is 64 or more
   logic [7:0]   r3_tagno_q;
   vhp_pcie_pkg::tag_entry_t r3_tag_q;
   vhp_pkg::dma_status_e     r3_status_q;
@@ -224,6 +225,7 @@ module vhp_rd_land (
         r3_start_q     <= 4'd12 + 4'(r2_lo_q);
         // The first dword's own offset is in ram_base already.
         r3_stop_q      <= stop;
+        r3_full_q      <= stop[12:6] != 7'd0;
         r3_write_q     <= r2_known_q && !r2_bad_q && status2 == vhp_pkg::DmaOk;
         r3_known_q     <= r2_known_q;
         r3_completed_q <= r2_completed_q;
@@ -233,7 +235,8 @@ module vhp_rd_land (
       end else begin
         r3_base_q  <= r3_base_q + 17'd64;
         r3_start_q <= 4'd0;
-        r3_stop_q  <= r3_stop_q < 13'd64 ? 13'd0 : r3_stop_q - 13'd64;
+        r3_stop_q  <= r3_full_q ? r3_stop_q - 13'd64 : 13'd0;
+        r3_full_q  <= r3_stop_q[12:7] != 6'd0;
       end
     end
   end
@@ -241,20 +244,24 @@ module vhp_rd_land (
   // Rotation by 8-byte steps, and which lanes belong to the row of the base.
   logic [511:0] rot8;
   logic [63:0]  mask, mask8, upper;
+  logic         in_row, in_next;     // the beat has bytes in the base's row, in the one behind it
   always_comb begin
-    for (int unsigned p = 0; p < 64; p++)
-      mask[p] = r3_write_q && 6'(p) >= 6'(r3_start_q) && (r3_stop_q[12:6] != 7'd0 || 6'(p) < r3_stop_q[5:0]);
+    automatic logic [6:0] stop7 = r3_full_q ? 7'd64 : {1'b0, r3_stop_q[5:0]};
+    mask    = {64{r3_write_q}} & (64'hffff_ffff_ffff_ffff << r3_start_q)
+              & (r3_full_q ? '1 : ~(64'hffff_ffff_ffff_ffff << r3_stop_q[5:0]));
+    in_row  = r3_write_q && stop7 > 7'(r3_start_q) && 7'(r3_base_q[5:0]) + 7'(r3_start_q) < 7'd64;
+    in_next = r3_write_q && stop7 > 7'(r3_start_q) && 8'(r3_base_q[5:0]) + 8'(stop7) > 8'd64;
     rot8  = r3_data_q;
     mask8 = mask;
     for (int unsigned w = 0; w < 8; w++) begin
       rot8[64*w +: 64] = r3_data_q[64*32'(3'(w) - r3_base_q[5:3]) +: 64];
       mask8[8*w +: 8]  = mask[8*32'(3'(w) - r3_base_q[5:3]) +: 8];
     end
-    for (int unsigned q = 0; q < 64; q++) upper[q] = 6'(q) >= r3_base_q[5:0];
+    upper = 64'hffff_ffff_ffff_ffff << r3_base_q[5:0];
   end
 
   // ---------------------------------------------------------------- R4
-  logic                r4_valid_q;
+  logic                r4_valid_q, r4_in_row_q, r4_in_next_q;
   logic [511:0]        r4_data_q;
   logic [63:0]         r4_mask_q, r4_upper_q;
   logic [2:0]          r4_rot_q;
@@ -266,6 +273,8 @@ module vhp_rd_land (
     r4_data_q   <= rot8;
     r4_mask_q   <= mask8;
     r4_upper_q  <= upper;
+    r4_in_row_q  <= in_row;
+    r4_in_next_q <= in_next;
     r4_rot_q    <= r3_base_q[2:0];
     r4_block_q  <= r3_base_q[16:6];
     r4_client_q <= r3_tag_q.client;
@@ -291,8 +300,8 @@ module vhp_rd_land (
     ram_wr_o.row[0]  <= r4_block_q[10:1] + 10'(r4_block_q[0]);
     ram_wr_o.be[0]   <= r4_block_q[0] ? be_next : be_row;
     ram_wr_o.be[1]   <= r4_block_q[0] ? be_row : be_next;
-    ram_wr_o.we[0]   <= r4_block_q[0] ? |be_next : |be_row;
-    ram_wr_o.we[1]   <= r4_block_q[0] ? |be_row : |be_next;
+    ram_wr_o.we[0]   <= r4_block_q[0] ? r4_in_next_q : r4_in_row_q;
+    ram_wr_o.we[1]   <= r4_block_q[0] ? r4_in_row_q : r4_in_next_q;
   end
 
   // ---------------------------------------------------------------- events, one per TLP
@@ -309,6 +318,12 @@ module vhp_rd_land (
     bad_tag_o         <= !rst_i && tlp_end && !r3_known_q;
     malformed_o       <= !rst_i && tlp_end && r3_known_q && r3_status_q == vhp_pkg::DmaMalformed;
   end
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (!rst_i && r4_valid_q) assert (r4_in_row_q == |be_row && r4_in_next_q == |be_next);
+  end
+`endif
 
   // What lies between the TLPs of a request is R3's; everything behind it drains by itself.
   assign idle_o = ready_o && !rc_valid_i && rc_first_q && !r0_valid_q && !r1_valid_q && !r2_valid_q && !r3_valid_q &&
