@@ -19,7 +19,7 @@ uint64_t dm_violations;
 uint64_t dm_msix[DM_FUNCS][DM_VECTORS];
 uint64_t dm_isr[DM_FUNCS];
 uint64_t dm_cycle;
-unsigned int dm_msix_enable = 7;
+unsigned int dm_msix_enable = (1u << DM_FUNCS) - 1;
 
 static uint8_t memory[DM_FUNCS][DM_SPACE], rights[DM_FUNCS][DM_SPACE];
 static uint64_t brk_at[DM_FUNCS];
@@ -95,7 +95,7 @@ uint32_t dm_range(uint32_t lo, uint32_t hi)
 /* Bases far apart, so that an address used with the wrong function never exists. */
 uint64_t dm_base(int func)
 {
-	static const uint64_t base[DM_FUNCS] = { 0x7000000000ull, 0x100000000ull, 0x3fff00000000ull };
+	static const uint64_t base[4] = { 0x7000000000ull, 0x100000000ull, 0x3fff00000000ull, 0x80fedcba9000ull };
 
 	return base[func];
 }

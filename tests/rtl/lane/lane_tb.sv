@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Bench of vhp_lanes alone: clock, reset and the DPI-C calls. The DMA, the guests' memories and their drivers are C
-// (dma_model.c, virtq.c); the tests are lane_test.c.
+// (dma_model.c, virtq.c), as are the lanes' cases (lane.h) and the tests (test_*.c).
 
 module lane_tb;
 
