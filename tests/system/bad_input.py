@@ -4,6 +4,8 @@
 of traffic, a guest that resets its device, a driver that refuses a feature in use. Each gives a message that names the cause, and
 the same sockets work again at once."""
 
+import glob
+import os
 import re
 import signal
 import socket
@@ -159,6 +161,26 @@ def subset(rig, a, b):
     rig.check(b.quit(), "testpmd ends cleanly")
 
 
+def interrupted(rig):
+    """Ctrl-C while the demo's guests boot."""
+    own = rig.path("tmp")
+    os.mkdir(own)
+    demo = Process(rig, "demo", [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")],
+                   env={"TMPDIR": own, "VHP_TEST_DIR": rig.log("demo")})
+    demo.wait_for("both guests boot", 60)
+    time.sleep(2)
+    demo.process.send_signal(signal.SIGINT)
+    rig.equal(demo.wait(60), 130, "the demo interrupted: exit code 130")
+    left = []
+    for name in glob.glob("/proc/[0-9]*/cmdline"):
+        try:
+            with open(name, "rb") as f:
+                left += [name] if own.encode() in f.read() else []
+        except OSError:
+            pass
+    rig.check(not left and not os.listdir(own), f"nothing of it is left{': ' if left else ''}{', '.join(left + os.listdir(own))}")
+
+
 def main():
     needs("vhp-sim", "vhp-vdpad", "librte_net_vhost_pci.so", "librte_vdpa_vhost_pci.so")
     with Rig("sys-bad-input") as rig:
@@ -168,6 +190,8 @@ def main():
         rig.say("wrong arguments")
         wrong_arguments(rig)
         vdpad(rig)
+        rig.say("interrupted demo")
+        interrupted(rig)
         rig.say("killed ends")
         killed(rig)
         rig.say("guest resets")

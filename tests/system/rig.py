@@ -3,6 +3,7 @@
 
 import base64
 import ctypes
+import fcntl
 import glob
 import itertools
 import json
@@ -39,7 +40,7 @@ class Rig:
 
     def __init__(self, name, log_dir=None, quiet=False):
         self.name = name
-        self.log_dir = os.path.abspath(log_dir or os.environ.get("VHP_TEST_DIR") or os.path.join(BUILD, "test", name))
+        self.log_dir = os.path.abspath(log_dir or os.environ.get("VHP_TEST_DIR") or self._own_logs(name))
         if not os.environ.get("VHP_TEST_DIR"):
             shutil.rmtree(self.log_dir, ignore_errors=True)
         os.makedirs(self.log_dir, exist_ok=True)
@@ -48,6 +49,18 @@ class Rig:
         self.passed = self.failed = 0
         self.start = time.monotonic()
         self.dir = None
+
+    def _own_logs(self, name):
+        """A directory for logs that no other run uses at this time."""
+        os.makedirs(os.path.join(BUILD, "test"), exist_ok=True)
+        for n in itertools.count(1):
+            path = os.path.join(BUILD, "test", name if n == 1 else f"{name}-{n}")
+            self.lock = open(path + ".lock", "w")
+            try:
+                fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return path
+            except BlockingIOError:
+                self.lock.close()
 
     def __enter__(self):
         for sig in (signal.SIGTERM, signal.SIGHUP):
@@ -285,6 +298,12 @@ class Testpmd(Process):
         return "Bye..." in self.output(True)
 
 
+def memory_free():
+    """MiB that programs can still take without swapping."""
+    with open("/proc/meminfo") as f:
+        return int(re.search(r"^MemAvailable: +(\d+) kB", f.read(), re.M).group(1)) >> 10
+
+
 class Qmp:
     """QEMU's monitor: commands, and the events that came meanwhile."""
 
@@ -323,6 +342,9 @@ class Guest(Process):
     memory and state come from another one (migrate_to)."""
 
     def __init__(self, rig, name, memory, devices, modules=(), root=False, cmdline="", iommu=False, cpus=1, incoming=False):
+        free = memory_free()
+        if free < memory:
+            raise Failure(f"{name} needs {memory} MiB of memory, and {free} MiB are free on this machine")
         self.control_name = rig.path(name + ".ctl")
         self.qmp_name = rig.path(name + ".qmp")
         self.console_name = rig.log(name + ".console")
