@@ -47,17 +47,20 @@ static bool same_memory(const struct vdpa_front *front, const struct message *ms
 	return true;
 }
 
-/* rte_vhost maps the log without its offset, and marks beyond the mapping then. */
-static bool admit(struct vdpa_front *front, const struct message *msg)
+/*
+ * rte_vhost maps the log without its offset, and marks beyond the mapping then. It keeps the descriptors of a message that we
+ * refuse; one of the wrong size it refuses itself, and closes them.
+ */
+static void admit(struct vdpa_front *front, struct message *msg)
 {
-	if (msg->request == VHOST_USER_SET_LOG_BASE && msg->size >= sizeof(msg->log) && msg->log.offset != 0) {
-		PORT_LOG(front->port, ERR,
-			 "the front end's log begins at offset 0x%" PRIx64
-			 " of its file, which DPDK 24.11 cannot do: disconnecting",
-			 msg->log.offset);
-		return false;
-	}
-	return true;
+	if (msg->request != VHOST_USER_SET_LOG_BASE || msg->size < sizeof(msg->log) || msg->log.offset == 0)
+		return;
+	PORT_LOG(front->port, ERR,
+		 "the front end's log begins at offset 0x%" PRIx64
+		 " of its file, which DPDK 24.11 cannot do: disconnecting",
+		 msg->log.offset);
+	msg->size = 0;
+	msg->flags &= ~MESSAGE_NEED_REPLY; /* an error without a reply ends the connection */
 }
 
 /* What a message changes under the card's feet is stopped first; dev_conf starts again when rte_vhost has handled it. */
@@ -80,19 +83,13 @@ static void prepare(struct vdpa_front *front, const struct message *msg)
 static enum rte_vhost_msg_result before_message(int vid, void *raw)
 {
 	struct vdpa_front *front = vdpa_front_lock(vid);
-	struct message *msg = raw;
-	bool ok = true;
 
 	if (front) {
-		ok = admit(front, msg);
-		if (ok)
-			prepare(front, msg);
+		admit(front, raw);
+		prepare(front, raw);
 		pthread_mutex_unlock(&front->port->lock);
 	}
-	if (ok)
-		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
-	msg->flags &= ~MESSAGE_NEED_REPLY; /* an error without a reply ends the connection */
-	return RTE_VHOST_MSG_RESULT_ERR;
+	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 }
 
 /* A log that is shorter than it says would kill us at the first page. Its descriptor is gone: try its last byte. */

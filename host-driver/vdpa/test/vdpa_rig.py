@@ -155,6 +155,11 @@ class Rig:
     def free(self, port=0):
         self.until(f"port {port} free", lambda: self.ctl("list", str(port))[0]["front_ends"] == 0)
 
+    def descriptors(self):
+        """What the daemon has open."""
+        fds = f"/proc/{self.daemon.process.pid}/fd"
+        return sorted(os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds) if os.path.lexists(f"{fds}/{fd}"))
+
     def moves(self, port=0):
         """Packets go round on the port."""
         before = self.stats(port)
