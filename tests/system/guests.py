@@ -19,7 +19,7 @@ PLUGIN = "/usr/lib/vhost-pci-net/librte_net_vhost_pci.so"
 IP_A, IP_B = "10.77.0.1", "10.77.0.2"
 PINGS = 20
 MOVES = 40
-INTERRUPTS = "grep virtio0-.*put /proc/interrupts"
+INTERRUPTS = "grep $(basename $(readlink /sys/class/net/eth0/device))-.*put /proc/interrupts"
 
 
 def pair_stats(rig):

@@ -36,7 +36,7 @@ def main():
     needs("vhp-sim", "vhp-vdpad", "vhpctl", "librte_net_vhost_pci.so")
     with Rig("sys-ports") as rig:
         sim = Sim(rig, "--ports", str(args.ports))
-        more = [word for port in range(1, args.ports) for word in ("--iface", rig.path(f"vhost{port}.sock"), "--vhost-pci-id", str(port))]
+        more = [word for port in range(1, args.ports) for word in ("--iface", rig.path(f"vhost{port}.sock"))]
         daemon = vdpad(rig, *more, iface="vhost0.sock")
         pairs = [ends(rig, port) for port in range(args.ports)]
         rig.check(all(wait_received(stream, 100) for pair in pairs for stream in pair), f"{args.ports} ports carry streams both ways")
