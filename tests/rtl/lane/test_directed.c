@@ -163,8 +163,10 @@ static void t_idle(void)
 	o.mode = IRQ;
 	o.target = 0;
 	lane_init(1, &o);
+	/* Chains that lie in disorder take a read per descriptor: not all of them are to. */
+	l->max_segs = 2;
 	lane_enable(1, true);
-	for (int i = 0; i < 300; i++) {
+	for (int i = 0; i < 300 || l->posted < 30; i++) {
 		lane_step(l);
 		tick(1);
 	}
@@ -177,7 +179,7 @@ static void t_idle(void)
 			lane_step(l);
 			tick(1);
 		}
-		for (int i = 0; i < 5000 && !dut_idle(); i++)
+		for (int i = 0; i < 50000 && !dut_idle(); i++)
 			tick(1);
 		if (!dut_idle())
 			fail("not idle without work");
