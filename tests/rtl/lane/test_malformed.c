@@ -310,14 +310,10 @@ static void malformed_one(const struct bad *b)
 	lane_init(b->lane, &o);
 	l = &lanes[b->lane];
 	l->small_cap = 0;
-	/* Chains that lie in disorder take a read per descriptor; the waits below are for short ones. */
-	if (l->max_segs > 6)
-		l->max_segs = 6;
 	o.target = 1000000;
 	lane_init(five, &o);
 	other = &lanes[five];
 	other->small_cap = 0;
-	other->max_segs = 2;
 	lane_enable(b->lane, true);
 	lane_enable(five, true);
 	rb_write(R_EVENT_ENABLE, 0xff);
