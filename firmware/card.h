@@ -161,9 +161,10 @@ struct port {
 	uint64_t limit;	 /**< of the quiet phase, then of the aperture's last accesses */
 	uint64_t quiet_packets;
 
-	bool aperture; /**< open: the driver reaches the peer's memory */
-	bool logging;  /**< LOG_ENABLE */
-	bool log_told; /**< what DIRTY_PAGE_LOGGING told this driver last, or is about to */
+	bool aperture;	     /**< open: the driver reaches the peer's memory */
+	uint8_t virtq_stale; /**< bit VHOST_PCI_PEER_VIRTQ_*: rows changed since a driver that copies was told */
+	bool logging;	     /**< LOG_ENABLE */
+	bool log_told;	     /**< what DIRTY_PAGE_LOGGING told this driver last, or is about to */
 
 	struct port_lane lane[MAX_LANES];
 	struct counter lane_stats[MAX_LANES][LANE_STATS];

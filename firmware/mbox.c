@@ -217,6 +217,8 @@ static struct result peer_vring(struct port *port)
 		v->avail = r->avail;
 		v->used = r->used;
 	}
+	if (rewire)
+		port->virtq_stale |= 1u << (r->index & 1 ? VHOST_PCI_PEER_VIRTQ_TX : VHOST_PCI_PEER_VIRTQ_RX);
 	if (port->state != VHP_PORT_CONNECTED)
 		return OK(0);
 

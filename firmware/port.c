@@ -92,6 +92,7 @@ static void on_features(struct port *port)
 
 static void on_mem(struct port *port)
 {
+	port->virtq_stale = 0;
 	port->virtq_step = VHOST_PCI_PEER_VIRTQ_TX;
 	send(port, VHP_PORT_VIRTQ, ctrl_encode_virtq(port, port->virtq_step, port->out));
 }
@@ -114,6 +115,18 @@ static void tell_logging(struct port *port)
 		return;
 	port->out_len = encode_logging(port);
 	port->kick_rx = true;
+}
+
+/* A queue that came or went while connected: with copy offload that is the lanes' matter, else the driver's. */
+static void tell_virtq(struct port *port)
+{
+	for (unsigned int which = VHOST_PCI_PEER_VIRTQ_TX; which <= VHOST_PCI_PEER_VIRTQ_RX; which++) {
+		if (port->offload || port->out_len != 0 || !(port->virtq_stale >> which & 1))
+			continue;
+		port->virtq_stale &= (uint8_t)~(1u << which);
+		port->out_len = ctrl_encode_virtq(port, (uint8_t)which, port->out);
+		port->kick_rx = true;
+	}
 }
 
 static void on_virtq_sent(struct port *port)
@@ -574,6 +587,8 @@ enum card_next port_run(struct port *port)
 	unsigned int draining;
 
 	if (port->driver_ok && !port->broken && !(port->closing & (CLOSE_RESET | CLOSE_FLR))) {
+		if (port->state == VHP_PORT_CONNECTED)
+			tell_virtq(port);
 		if (port->kick_tx)
 			serve_tx(port);
 		if (port->kick_rx && !port->broken)

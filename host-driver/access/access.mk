@@ -41,3 +41,9 @@ $(DRV_ACCESS): $(ACCESS_DIR)/test/test_access.c $(ACCESS_DIR)/test/mock_server.c
 TESTS               += drv-access
 TEST_DEPS_drv-access := $(DRV_ACCESS)
 TEST_CMD_drv-access  := $(DRV_ACCESS)
+
+# Doorbell pages of function 0 as a front end gets them; runs in the guest of sys-vfio-fn0.
+RING_PAGE := $(B)/tests/ring_page
+$(RING_PAGE): $(ACCESS_DIR)/test/ring_page.c $(ACCESS_PCI_LIB) $(ACCESS_LIB) $(DPDK_SDK) | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) $(DPDK_CFLAGS) $(ACCESS_CFLAGS) $(filter %.c %.a,$^) -o $@ -Wl,--as-needed -lrte_bus_pci -lrte_eal \
+	    -lrte_log $(shell pkg-config --libs-only-L libdpdk) $(ACCESS_LIBS)

@@ -96,6 +96,7 @@ struct vpnet_queue_stats {
 	uint64_t ring_full; /* tx: packets left to the caller */
 	/* Driver copy: accesses to the peer's memory (reads by line), interrupts that it got, or could not get. */
 	uint64_t peer_reads, peer_writes;
+	uint64_t peer_empty; /* of the reads: bursts that found nothing */
 	uint64_t peer_irqs, peer_irqs_impossible;
 };
 

@@ -79,6 +79,7 @@ static void pump(struct vpnet_rxq *q, struct vpnet_mirror *m, uint16_t max)
 	m->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	if (m->last_avail == m->avail_idx && !vpnet_mirror_refresh(m, st))
 		return;
+	st->peer_empty += m->last_avail == m->avail_idx;
 	for (uint16_t done = 0; done < max && m->last_avail != m->avail_idx; done++) {
 		uint16_t head, need, have = (uint16_t)(q->ring.avail_idx - q->own_idx);
 		uint64_t bytes;
@@ -116,12 +117,11 @@ uint16_t vpnet_mirror_rx_burst(void *rxq, struct rte_mbuf **pkts, uint16_t n)
 	for (unsigned int i = q->queue; i < VPNET_MAX_PAIRS && !q->broken; i += net->eth->data->nb_rx_queues) {
 		struct vpnet_mirror *m = &net->mirrors[VHOST_PCI_PEER_VIRTQ_TX][i];
 
-		if (m->state != VPNET_MIRROR_RUNNING)
+		if (m->state != VPNET_MIRROR_RUNNING || !rte_ticketlock_trylock(&m->lock))
 			continue;
-		rte_spinlock_lock(&m->lock);
 		if (m->state == VPNET_MIRROR_RUNNING)
 			pump(q, m, n);
-		rte_spinlock_unlock(&m->lock);
+		rte_ticketlock_unlock(&m->lock);
 	}
 	return vpnet_rx_burst(rxq, pkts, n);
 }
@@ -261,13 +261,14 @@ uint16_t vpnet_mirror_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 	if (peers == 0 || n == 0)
 		return 0;
 	m = &net->mirrors[VHOST_PCI_PEER_VIRTQ_RX][q->queue % peers];
-	rte_spinlock_lock(&m->lock);
+	if (!rte_ticketlock_trylock(&m->lock))
+		return 0;
 	if (m->state == VPNET_MIRROR_RUNNING) {
 		done = transmit(q, m, pkts, n);
 		if (m->state == VPNET_MIRROR_RUNNING || m->state == VPNET_MIRROR_BROKEN)
 			vpnet_mirror_commit(m, &q->stats);
 	}
-	rte_spinlock_unlock(&m->lock);
+	rte_ticketlock_unlock(&m->lock);
 	if (done > 0)
 		rte_pktmbuf_free_bulk(pkts, done);
 	return done;

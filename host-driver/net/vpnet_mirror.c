@@ -324,7 +324,7 @@ int vpnet_mirrors_alloc(struct vpnet *net)
 		for (unsigned int i = 0; i < VPNET_MAX_PAIRS; i++) {
 			struct vpnet_mirror *m = &net->mirrors[which][i];
 
-			rte_spinlock_init(&m->lock);
+			rte_ticketlock_init(&m->lock);
 			m->net = net;
 			m->which = (uint8_t)which;
 			m->index = (uint8_t)i;
@@ -393,7 +393,7 @@ void vpnet_mirrors_update(struct vpnet *net)
 		for (unsigned int i = 0; i < VPNET_MAX_PAIRS; i++) {
 			struct vpnet_mirror *m = &net->mirrors[which][i];
 
-			rte_spinlock_lock(&m->lock);
+			rte_ticketlock_lock(&m->lock);
 			if (run && m->state == VPNET_MIRROR_DARK) {
 				m->state = VPNET_MIRROR_BROKEN;
 				VPNET_LOG(ERR, net, "peer's %s queue %u stopped: its memory reads all ones", name_of(m),
@@ -404,7 +404,7 @@ void vpnet_mirrors_update(struct vpnet *net)
 				/* While it is still there; a write to a window that was closed goes nowhere. */
 				halt(m);
 			}
-			rte_spinlock_unlock(&m->lock);
+			rte_ticketlock_unlock(&m->lock);
 		}
 	}
 }
@@ -418,12 +418,12 @@ void vpnet_mirrors_forget(struct vpnet *net)
 		for (unsigned int i = 0; i < VPNET_MAX_PAIRS; i++) {
 			struct vpnet_mirror *m = &net->mirrors[which][i];
 
-			rte_spinlock_lock(&m->lock);
+			rte_ticketlock_lock(&m->lock);
 			if (m->state == VPNET_MIRROR_RUNNING)
 				halt(m);
 			m->state = VPNET_MIRROR_ABSENT;
 			memset(&m->row, 0, sizeof(m->row));
-			rte_spinlock_unlock(&m->lock);
+			rte_ticketlock_unlock(&m->lock);
 		}
 	}
 }
@@ -490,14 +490,14 @@ void vpnet_mirrors_setup(struct vpnet *net, uint8_t which)
 		struct vpnet_mirror *m = &net->mirrors[which][i];
 		const struct vhost_pci_virtq *row = i < n ? &net->ctrl.vqs[which][i] : &none;
 
-		rte_spinlock_lock(&m->lock);
+		rte_ticketlock_lock(&m->lock);
 		/* A queue at work keeps its indices: the device knows only those that it began with. */
 		if (m->state != VPNET_MIRROR_RUNNING || !same_ring(&m->row, row))
 			init(m, row);
 		m->gsi = row->gsi;
 		if (m->state == VPNET_MIRROR_READY || m->state == VPNET_MIRROR_RUNNING)
 			usable = (uint16_t)(i + 1);
-		rte_spinlock_unlock(&m->lock);
+		rte_ticketlock_unlock(&m->lock);
 	}
 	if (which == VHOST_PCI_PEER_VIRTQ_RX)
 		__atomic_store_n(&net->peer_rx_queues, usable, __ATOMIC_RELAXED);

@@ -16,12 +16,13 @@
  * A read of the peer's memory costs about 1 us on a real card, whatever its width, so that everything is read in lines of 64
  * bytes and kept: avail index and flags once per burst, 32 avail entries, 4 descriptors. Writes are posted.
  *
- * Threads: `lock` is held for a burst and by the service thread when it sets a mirror up or takes it away.
+ * Threads: `lock` is held for a burst and by the service thread when it sets a mirror up or takes it away. It is a fair one,
+ * which a burst only tries: who polls without end must not keep the others out.
  */
 #ifndef VPNET_MIRROR_H
 #define VPNET_MIRROR_H
 
-#include <rte_spinlock.h>
+#include <rte_ticketlock.h>
 
 #include "vpnet.h"
 
@@ -50,7 +51,7 @@ struct vpnet_segment {
 };
 
 struct vpnet_mirror {
-	rte_spinlock_t lock;
+	rte_ticketlock_t lock;
 	enum vpnet_mirror_state state;
 	struct vpnet *net;
 	uint8_t which; /* VHOST_PCI_PEER_VIRTQ_TX or _RX: the peer's name for it */

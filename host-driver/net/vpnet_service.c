@@ -45,9 +45,9 @@ static void read_gsis(struct vpnet *net)
 
 		if (vpnet_read_peer_gsi(net, i, &gsi) < 0)
 			return;
-		rte_spinlock_lock(&m->lock);
+		rte_ticketlock_lock(&m->lock);
 		m->gsi = gsi;
-		rte_spinlock_unlock(&m->lock);
+		rte_ticketlock_unlock(&m->lock);
 	}
 }
 
@@ -66,8 +66,11 @@ static bool status_changed(struct vpnet *net)
 			VPNET_LOG(
 				ERR, net,
 				"the device needs a reset (status 0x%02x): a malformed ring, or DMA outside its memory; "
-				"stop and reset the port",
-				status);
+				"stop and reset the port%s",
+				status,
+				net->driver_copy && net->connects == 0
+					? " (copy=driver needs an aperture: vhp-vdpad --aperture on)"
+					: "");
 			net->needs_reset = true;
 		}
 		if (connection != net->peer_connection) {

@@ -72,6 +72,7 @@ static const struct row {
 	{ "doorbells", OF_RXQ, offsetof(struct vpnet_queue_stats, doorbells) },
 	{ "no_mbuf", OF_RXQ, offsetof(struct vpnet_queue_stats, no_mbuf) },
 	{ "peer_reads", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_reads) },
+	{ "peer_reads_empty", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_empty) },
 	{ "peer_writes", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_writes) },
 	{ "peer_interrupts", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_irqs) },
 	{ "peer_interrupts_impossible", OF_RXQ, offsetof(struct vpnet_queue_stats, peer_irqs_impossible) },
@@ -161,7 +162,7 @@ static void dump_mirrors(FILE *f, struct vpnet *net)
 		for (unsigned int i = 0; i < VPNET_MAX_PAIRS; i++) {
 			struct vpnet_mirror *m = &net->mirrors[which][i];
 
-			rte_spinlock_lock(&m->lock);
+			rte_ticketlock_lock(&m->lock);
 			if (m->state != VPNET_MIRROR_ABSENT)
 				fprintf(f,
 					"  mirrored %s %u: %s, %u entries, avail %u (peer %u), used %u%s%s%s, gsi %d\n",
@@ -169,7 +170,7 @@ static void dump_mirrors(FILE *f, struct vpnet *net)
 					m->last_avail, m->avail_idx, m->used_idx, m->event_idx ? ", EVENT_IDX" : "",
 					m->indirect ? ", INDIRECT_DESC" : "", m->mergeable ? ", mergeable" : "",
 					(int)m->gsi);
-			rte_spinlock_unlock(&m->lock);
+			rte_ticketlock_unlock(&m->lock);
 		}
 	}
 }

@@ -34,7 +34,7 @@ module vhp_notify (
   input  logic [vhp_pkg::NumPorts-1:0]       cfg_irq_i,
   input  logic [vhp_pkg::NumPorts-1:0][15:0] config_vector_i,
   input  logic [vhp_pkg::NumPorts-1:0]       peer_irq_i,
-  input  logic [vhp_pkg::NumPorts-1:0][2:0]  peer_irq_queue_i,
+  input  logic [vhp_pkg::NumPorts-1:0][3:0]  peer_irq_vring_i,
   input  logic                               event_irq_i,      // pulse: an event for the host, vector 0 of function 0
   input  logic [vhp_pkg::NumFn-1:0]          fn_msix_enable_i,
 
@@ -141,8 +141,9 @@ module vhp_notify (
   assign doorbells_o     = doorbells_q;
 
   // ---------------------------------------------------------------- interrupts
-  // Causes in a row: 0 = event of the mailbox, then per port configuration, then per port its peer RX queues.
-  localparam int unsigned Causes   = 1 + Ports + Ports * Pairs;
+  // Causes in a row: 0 = event of the mailbox, then per port configuration, then per port its peer vrings.
+  localparam int unsigned Vrings   = vhp_pkg::PeerVqs;
+  localparam int unsigned Causes   = 1 + Ports + Ports * Vrings;
   localparam int unsigned CauseW   = $clog2(Causes);
   localparam int unsigned PeerBase = 1 + Ports;
 
@@ -153,8 +154,8 @@ module vhp_notify (
     set[0] = event_irq_i;
     for (int unsigned p = 0; p < Ports; p++) begin
       set[1 + p] = cfg_irq_i[p];
-      for (int unsigned i = 0; i < Pairs; i++) begin
-        set[PeerBase + p * Pairs + i] = peer_irq_i[p] && 32'(peer_irq_queue_i[p]) == i;
+      for (int unsigned i = 0; i < Vrings; i++) begin
+        set[PeerBase + p * Vrings + i] = peer_irq_i[p] && 32'(peer_irq_vring_i[p]) == i;
       end
     end
   end
@@ -173,9 +174,9 @@ module vhp_notify (
         vector  = config_vector_i[p];
         enabled = fn_msix_enable_i[p + 1];
       end
-      for (int unsigned i = 0; i < Pairs; i++) begin
-        if (32'(scan_q) == PeerBase + p * Pairs + i) begin
-          vector = 16'(vhp_pkg::PeerVecBase + p * vhp_pkg::PeerVecStep + 2 * i);
+      for (int unsigned i = 0; i < Vrings; i++) begin
+        if (32'(scan_q) == PeerBase + p * Vrings + i) begin
+          vector = 16'(vhp_pkg::PeerVecBase + p * vhp_pkg::PeerVecStep + i);
         end
       end
     end

@@ -195,7 +195,7 @@ module vhp_control #(
                           fn_idle;
   logic [Ports-1:0][7:0]  num_queues;
   logic [Ports-1:0][15:0] config_vector;
-  logic [Ports-1:0][2:0]  peer_irq_queue;
+  logic [Ports-1:0][3:0]  peer_irq_vring;
   for (genvar p = 0; p < int'(Ports); p++) begin : g_fn
     vhp_virtio_fn u_fn (
       .clk_i,
@@ -220,7 +220,7 @@ module vhp_control #(
       .cfg_irq_o       (cfg_irq[p]),
       .config_vector_o (config_vector[p]),
       .peer_irq_o      (peer_irq[p]),
-      .peer_irq_queue_o(peer_irq_queue[p]),
+      .peer_irq_vring_o(peer_irq_vring[p]),
       .peer_refused_o  (peer_refused[p]),
       .irq_o           (fn_irq[p]),
       .idle_o          (fn_idle[p])
@@ -248,7 +248,7 @@ module vhp_control #(
     .cfg_irq_i       (cfg_irq),
     .config_vector_i (config_vector),
     .peer_irq_i      (peer_irq),
-    .peer_irq_queue_i(peer_irq_queue),
+    .peer_irq_vring_i(peer_irq_vring),
     .event_irq_i     (event_irq),
     .fn_msix_enable_i,
     .ntf_wr_valid_o,

@@ -43,8 +43,8 @@ module vhp_virtio_fn (
   input  logic             isr_queue_i,       // pulse: set ISR bit 0
   output logic             cfg_irq_o,         // pulse: send config_vector_o
   output logic [15:0]      config_vector_o,   // level: 0xffff = none
-  output logic             peer_irq_o,        // pulse: interrupt peer RX queue peer_irq_queue_o
-  output logic [2:0]       peer_irq_queue_o,
+  output logic             peer_irq_o,        // pulse: interrupt peer vring peer_irq_vring_o: RX queue i 2 * i, TX 2 * i + 1
+  output logic [3:0]       peer_irq_vring_o,
   output logic             peer_refused_o,    // pulse
 
   output logic             irq_o,             // level: events & event_enable
@@ -446,7 +446,8 @@ module vhp_virtio_fn (
             if (!peer_irq_en_q) begin
               peer_bad = 1'b1;
             end else if (!dw[0]) begin
-              peer_go  = be[0] && !(be[3:2] != '0 && wdata[31:16] != '0) && word16 < 16'(num_rx);
+              // Bit 15 tells a TX queue, of which the peer has as many.
+              peer_go  = be[0] && !(be[3:2] != '0 && wdata[31:16] != '0) && {1'b0, word16[14:0]} < 16'(num_rx);
               peer_bad = !peer_go;
             end else begin
               gsi_search = be == 4'hf && wdata != '1 && num_rx != '0;
@@ -672,7 +673,7 @@ module vhp_virtio_fn (
     cfg_irq_o        <= cfg_irq && !rst_i;
     peer_irq_o       <= peer_go && !rst_i;
     peer_refused_o   <= peer_bad && !rst_i;
-    peer_irq_queue_o <= state_q == GsiCheck ? gsi_q : wdata[2:0];
+    peer_irq_vring_o <= state_q == GsiCheck ? {gsi_q, 1'b0} : {wdata[2:0], wdata[15]};
   end
 
   assign host_rsp_valid_o = host_rsp_q;

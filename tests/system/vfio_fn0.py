@@ -3,13 +3,14 @@
 """One guest holds both functions and reaches them by the kernel's VFIO: vhp-vdpad on function 0 serves a stock virtio_user
 in the same guest, a stock testpmd drives function 1 with our PMD. 500 frames each way, byte-identical and in order."""
 
+import os
 import random
 import sys
 import time
 
 import figures
 import frames
-from rig import BIND_VFIO, Failure, GuestTestpmd, Rig, Sim, guest_b, needs, vfio_user_device
+from rig import BIND_VFIO, BUILD, Failure, GuestTestpmd, Rig, Sim, guest_b, needs, vfio_user_device
 
 FN0, FN1 = "0000:00:03.0", "0000:00:04.0"
 PLUGINS = "/usr/lib/vhost-pci-net"
@@ -33,6 +34,11 @@ def main():
         guest.must(BIND_VFIO + f"echo 256 >/proc/sys/vm/nr_hugepages; bind_vfio {FN0} && bind_vfio {FN1}")
         groups = guest.must(f"for d in {FN0} {FN1}; do basename $(readlink /sys/bus/pci/devices/$d/iommu_group); done").split()
         rig.check(len(set(groups)) == 2, f"vfio-pci holds both, in IOMMU groups {' and '.join(groups)}")
+        with open(os.path.join(BUILD, "tests", "ring_page"), "rb") as f:
+            guest.put("/tmp/ring_page", f.read(), "755")
+        code, output = guest.run(f"/tmp/ring_page -a {FN0} --no-telemetry --file-prefix=ring -m 64", 90)
+        rig.check(code == 0 and " 0 failed" in output, "host notifier: doorbell pages mapped through VFIO ring the card"
+                  + ("" if code == 0 else f": {output[-1500:]}"))
         data = {}
         for end in "ab":
             data[end] = frames.make(COUNT, seed + (end == "b"))

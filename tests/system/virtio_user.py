@@ -38,14 +38,15 @@ def link_up(testpmd, port, timeout=60):
         time.sleep(0.2)
 
 
-def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, driver_args=""):
-    """Both ends up, `count` frames each way over every queue pair together, both ends down."""
+def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, driver_args="", sizes=(60, 1514), inspect=None):
+    """Both ends up, `count` frames each way over every queue pair together, both ends down. inspect(end B) is called when
+    all have arrived."""
     ends = {}
     files = {}
     each = count // pairs
     for end in "ab":
         files[end] = [(rig.path(f"{name}-{end}{q}-in.pcap"), rig.path(f"{name}-{end}{q}-out.pcap"),
-                       frames.make(each, seed + 2 * q + (end == "b"))) for q in range(pairs)]
+                       frames.make(each, seed + 2 * q + (end == "b"), *sizes)) for q in range(pairs)]
         for name_in, _, data in files[end]:
             frames.write(name_in, data)
     device = {
@@ -74,6 +75,8 @@ def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, dri
         if all(ends[end].port_stats(1).get("TX-packets", 0) >= each * pairs for end in "ab"):
             break
         time.sleep(0.3)
+    if inspect:
+        inspect(ends["b"])
     for end in "ab":
         rig.check(ends[end].quit(), f"{name}: testpmd {end.upper()} ends cleanly")
     for source, sink in ("ab", "ba"):

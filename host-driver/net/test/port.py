@@ -52,6 +52,8 @@ def arguments(rig):
     refused(rig, "not-a-socket", [f"--vdev={NAME},socket=/dev/null"], "/dev/null: cannot connect")
     refused(rig, "unknown-argument", [f"--vdev={NAME},socket=/x,queues=2"], "unknown device argument 'queues'")
     refused(rig, "twice", [f"--vdev={NAME},socket=/x,socket=/y"], "given twice")
+    refused(rig, "copy", [f"--vdev={NAME},socket=/x,copy=both"], "copy=both: it is auto, card or driver")
+    refused(rig, "features", [f"--vdev={NAME},socket=/x,peer_features=all"], "peer_features=all is no 64-bit number")
     wrong_server(rig.path("mail.sock"))
     refused(rig, "wrong-server", [f"--vdev={NAME},socket={rig.path('mail.sock')}"], "not a vfio-user server")
     refused(rig, "other-release", [f"--vdev={NAME},socket=/x"], "built for DPDK 24.11 and this is DPDK 25.07",

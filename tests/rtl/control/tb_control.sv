@@ -585,7 +585,12 @@ module tb_control;
         settle(30);
         check(32'(msgs), 2, "by GSI");
         check(32'(msg_vector), 1 + 8 * p + 2 * q, "vector of the GSI");
+        hw(p + 1, 0, 'h5000, 'h8000 + q);
+        settle(30);
+        check(32'(msgs), 3, "TX queue by index");
+        check(32'(msg_vector), 1 + 8 * p + 2 * q + 1, "vector of the peer's TX vring");
       end
+      msgs = 2;
       hw(p + 1, 0, 'h5004, 32'h700 + 16 * (p ^ 1));
       settle(30);
       check(32'(msgs), 2, "another port's GSI is refused");

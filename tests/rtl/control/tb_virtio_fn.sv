@@ -14,7 +14,7 @@ module tb_virtio_fn;
   logic [7:0] num_queues;
   logic cfg_irq, peer_irq, peer_refused, irq, idle;
   logic [15:0] vector;
-  logic [2:0] peer_queue;
+  logic [3:0] peer_vring;
 
   vhp_virtio_fn dut (
     .clk_i(clk), .rst_i(rst),
@@ -24,7 +24,7 @@ module tb_virtio_fn;
     .fw_rsp_valid_o(fw_rsp_valid), .fw_rsp_o(fw_rsp),
     .kick_ctrl_rx_i(kick_rx), .kick_ctrl_tx_i(kick_tx), .doorbell_i(bell), .peer_doorbell_i(peer_bell),
     .bad_notify_i(bad), .num_queues_o(num_queues), .isr_queue_i(isr_queue),
-    .cfg_irq_o(cfg_irq), .config_vector_o(vector), .peer_irq_o(peer_irq), .peer_irq_queue_o(peer_queue),
+    .cfg_irq_o(cfg_irq), .config_vector_o(vector), .peer_irq_o(peer_irq), .peer_irq_vring_o(peer_vring),
     .peer_refused_o(peer_refused), .irq_o(irq), .idle_o(idle)
   );
 
@@ -33,7 +33,7 @@ module tb_virtio_fn;
     cfg_irqs  += int'(cfg_irq);
     peer_irqs += int'(peer_irq);
     refused   += int'(peer_refused);
-    if (peer_irq) last_peer = int'(peer_queue);
+    if (peer_irq) last_peer = int'(peer_vring);
   end
 
   // ---------------------------------------------------------------- checks
@@ -427,7 +427,17 @@ module tb_virtio_fn;
     wr(PeerIrq, 2, 1);
     repeat (4) @(negedge clk);
     check(32'(peer_irqs), 1, "queue 1 sent");
-    check(32'(last_peer), 1, "queue 1");
+    check(32'(last_peer), 2, "RX queue 1");
+    wr(PeerIrq, 2, 'h8001);
+    wr(PeerIrq, 4, 'h8000);
+    repeat (4) @(negedge clk);
+    check(32'(peer_irqs), 3, "two TX queues sent");
+    check(32'(last_peer), 1, "TX queue 0");
+    wr(PeerIrq, 2, 'h8002);
+    repeat (4) @(negedge clk);
+    check(32'(refused), 2, "TX queue 2 refused");
+    refused   = 1;
+    peer_irqs = 1;
     wr(PeerIrq, 4, 2);
     wr(PeerIrq, 4, 'h10000);
     wr(PeerIrq, 4, 64'hffffffff);
@@ -438,7 +448,7 @@ module tb_virtio_fn;
     check(32'(last_peer), 0, "GSI of queue 0");
     wr(PeerIrq + 4, 4, 'h21222324);
     repeat (4) @(negedge clk);
-    check(32'(last_peer), 1, "GSI of queue 1");
+    check(32'(last_peer), 2, "GSI of queue 1");
     check(32'(peer_irqs), 3, "three sent");
     wr(PeerIrq + 4, 4, 'h31323334);
     wr(PeerIrq + 4, 4, 64'hffffffff);
@@ -449,8 +459,8 @@ module tb_virtio_fn;
     wr(PeerIrq + 4, 4, 'h01020304);
     repeat (4) @(negedge clk);
     check(32'(refused), 8, "no RX queue: refused");
-    fw_check(vhp_regs_pkg::FnPeerIrqSent, 3, "counter sent");
-    fw_check(vhp_regs_pkg::FnPeerIrqRefused, 8, "counter refused");
+    fw_check(vhp_regs_pkg::FnPeerIrqSent, 5, "counter sent");
+    fw_check(vhp_regs_pkg::FnPeerIrqRefused, 9, "counter refused");
     fw_w(vhp_regs_pkg::FnPeerNumRxQueues, 2);
     rd_check(PeerIrq, 4, 0, "reads 0");
   endtask
