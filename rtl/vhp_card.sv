@@ -4,7 +4,7 @@
 //
 // Purpose     Top of the design; simulated by vhp-sim and instantiated unchanged by rtl/boards/. It only connects its
 //             four blocks: vhp_pcie (edge, DMA, MSI-X), vhp_control (functions, SoC, doorbells), vhp_lanes (packets),
-//             vhp_peer_mem (dirty page log).
+//             vhp_peer_mem (apertures, dirty page log).
 // Ports       The user side of the AMD UltraScale+ PCIe hard block with the vendor's names (PG213): 512 bit, straddle
 //             off on all four streams, client tags, external MSI-X. Handshake and latency are PG213's.
 //             card_idle_o is 1 while nothing is pending anywhere and the firmware sleeps in WFI: with no input
@@ -112,6 +112,16 @@ module vhp_card #(
   vhp_pkg::dma_wr_req_t [vhp_pkg::NumWrClients-1:0] wr_req;
   vhp_pkg::dma_wr_cmpl_t [vhp_pkg::NumWrClients-1:0] wr_cmpl;
   vhp_pkg::dma_stats_t                              dma_stats;
+
+  // Apertures; the streams that they share with vhp_control.
+  logic                      ap_req_valid, ap_req_ready, ap_beat_valid, ap_beat_ready, ap_done_valid, ap_refused;
+  vhp_pkg::ap_req_t          ap_req;
+  vhp_pkg::ap_beat_t         ap_beat;
+  vhp_pkg::dma_status_e      ap_done;
+  logic [vhp_pkg::NumFn-1:0] ap_fn_busy;
+  logic                      soc_rd_valid, soc_rd_ready, ntf_wr_valid, ntf_wr_ready;
+  vhp_pkg::dma_rd_req_t      soc_rd;
+  vhp_pkg::dma_wr_req_t      ntf_wr;
 
   // Functions.
   logic [vhp_pkg::NumFn-1:0] fn_flr_pending, fn_flr_done, fn_msix_enable;
@@ -234,6 +244,16 @@ module vhp_card #(
     .rb_req_o         (rb_req),
     .rb_rsp_valid_i   (rb_rsp_valid),
     .rb_rsp_i         (rb_rsp),
+    .ap_req_valid_o   (ap_req_valid),
+    .ap_req_ready_i   (ap_req_ready),
+    .ap_req_o         (ap_req),
+    .ap_beat_valid_o  (ap_beat_valid),
+    .ap_beat_ready_i  (ap_beat_ready),
+    .ap_beat_o        (ap_beat),
+    .ap_done_valid_i  (ap_done_valid),
+    .ap_done_i        (ap_done),
+    .ap_refused_i     (ap_refused),
+    .ap_fn_busy_i     (ap_fn_busy),
     .rd_req_valid_i   (rd_req_valid),
     .rd_req_ready_o   (rd_req_ready),
     .rd_req_i         (rd_req),
@@ -264,9 +284,9 @@ module vhp_card #(
     .rb_req_i         (rb_req),
     .rb_rsp_valid_o   (rb_rsp_valid),
     .rb_rsp_o         (rb_rsp),
-    .rd_req_valid_o   (rd_req_valid[vhp_pkg::RdSoc]),
-    .rd_req_ready_i   (rd_req_ready[vhp_pkg::RdSoc]),
-    .rd_req_o         (rd_req[vhp_pkg::RdSoc]),
+    .rd_req_valid_o   (soc_rd_valid),
+    .rd_req_ready_i   (soc_rd_ready),
+    .rd_req_o         (soc_rd),
     .rd_done_valid_i  (rd_done_valid),
     .rd_done_i        (rd_done),
     .ram_wr_valid_i   (ram_wr_valid),
@@ -276,9 +296,9 @@ module vhp_card #(
     .soc_wr_o         (wr_req[vhp_pkg::WrSoc]),
     .soc_cmpl_valid_i (wr_cmpl_valid[vhp_pkg::WrSoc]),
     .soc_cmpl_i       (wr_cmpl[vhp_pkg::WrSoc]),
-    .ntf_wr_valid_o   (wr_req_valid[vhp_pkg::WrNotify]),
-    .ntf_wr_ready_i   (wr_req_ready[vhp_pkg::WrNotify]),
-    .ntf_wr_o         (wr_req[vhp_pkg::WrNotify]),
+    .ntf_wr_valid_o   (ntf_wr_valid),
+    .ntf_wr_ready_i   (ntf_wr_ready),
+    .ntf_wr_o         (ntf_wr),
     .lane_rb_req_valid_o(lane_rb_req_valid),
     .lane_rb_req_ready_i(lane_rb_req_ready),
     .lane_rb_req_o    (lane_rb_req),
@@ -340,9 +360,32 @@ module vhp_card #(
     .lane_taken_i     (wr_req_valid[vhp_pkg::WrLane] && wr_req_ready[vhp_pkg::WrLane]),
     .lane_wr_i        (wr_req[vhp_pkg::WrLane]),
     .lane_cmpl_i      (wr_cmpl_valid[vhp_pkg::WrLane]),
-    .ntf_taken_i      (wr_req_valid[vhp_pkg::WrNotify] && wr_req_ready[vhp_pkg::WrNotify]),
-    .ntf_wr_i         (wr_req[vhp_pkg::WrNotify]),
-    .ntf_cmpl_i       (wr_cmpl_valid[vhp_pkg::WrNotify]),
+    .ap_req_valid_i   (ap_req_valid),
+    .ap_req_ready_o   (ap_req_ready),
+    .ap_req_i         (ap_req),
+    .ap_beat_valid_i  (ap_beat_valid),
+    .ap_beat_ready_o  (ap_beat_ready),
+    .ap_beat_i        (ap_beat),
+    .ap_done_valid_o  (ap_done_valid),
+    .ap_done_o        (ap_done),
+    .ap_refused_o     (ap_refused),
+    .ap_fn_busy_o     (ap_fn_busy),
+    .soc_rd_valid_i   (soc_rd_valid),
+    .soc_rd_ready_o   (soc_rd_ready),
+    .soc_rd_i         (soc_rd),
+    .rd_valid_o       (rd_req_valid[vhp_pkg::RdSoc]),
+    .rd_ready_i       (rd_req_ready[vhp_pkg::RdSoc]),
+    .rd_o             (rd_req[vhp_pkg::RdSoc]),
+    .rd_done_valid_i  (rd_done_valid),
+    .rd_done_i        (rd_done),
+    .ntf_wr_valid_i   (ntf_wr_valid),
+    .ntf_wr_ready_o   (ntf_wr_ready),
+    .ntf_wr_i         (ntf_wr),
+    .wr_valid_o       (wr_req_valid[vhp_pkg::WrNotify]),
+    .wr_ready_i       (wr_req_ready[vhp_pkg::WrNotify]),
+    .wr_o             (wr_req[vhp_pkg::WrNotify]),
+    .wr_cmpl_valid_i  (wr_cmpl_valid[vhp_pkg::WrNotify]),
+    .wr_cmpl_i        (wr_cmpl[vhp_pkg::WrNotify]),
     .log_wr_valid_o   (wr_req_valid[vhp_pkg::WrLog]),
     .log_wr_ready_i   (wr_req_ready[vhp_pkg::WrLog]),
     .log_wr_o         (wr_req[vhp_pkg::WrLog]),

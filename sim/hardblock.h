@@ -59,6 +59,8 @@ struct hb_up {
 	uint64_t addr; /* bits 1:0 are 0 */
 	unsigned int seq;
 	bool has_seq, dead;
+	bool final; /* a completion that ends its request (tag) with this status */
+	unsigned int status;
 	unsigned int wire; /* bytes with overhead */
 	uint64_t order;
 	uint32_t data[HB_MAX_PAYLOAD_DW];
@@ -94,7 +96,8 @@ struct hb_cq_entry {
 /* A non-posted completer request that the card has and did not complete. */
 struct hb_cq_open {
 	bool active;
-	bool zombie; /* the function was reset: an answer is neither needed nor wrong */
+	bool answered; /* its last completion is on its way to the host */
+	bool zombie;   /* the function was reset: an answer is neither needed nor wrong */
 	struct hb_cq_entry e;
 	uint64_t since;
 	uint32_t desc[4];
@@ -196,6 +199,8 @@ void hb_complete_sample(struct vhp_model *m);
 void hb_complete_drive(struct vhp_model *m);
 bool hb_complete_idle(const struct vhp_model *m);
 void hb_complete_flr(struct vhp_model *m, unsigned int fn);
+/* The last completion of a host's request has arrived there. */
+void hb_complete_arrived(struct vhp_model *m, unsigned int tag, unsigned int status);
 
 void hb_config_init(struct vhp_model *m);
 void hb_config_sample(struct vhp_model *m);

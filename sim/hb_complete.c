@@ -192,6 +192,7 @@ static void open_request(struct vhp_model *m, const struct hb_cq_entry *e)
 	struct hb_cq_open *o = &m->cq_open[e->tag];
 
 	o->active = true;
+	o->answered = false;
 	o->zombie = e->dead;
 	o->e = *e;
 	o->since = m->cycle;
@@ -305,7 +306,7 @@ static void cc_first(struct vhp_model *m, const struct hb_beat *b)
 	status = bits_get(d, 43, 3);
 	dwords = bits_get(d, 32, 11);
 	o = &m->cq_open[tag];
-	if (bits_get(d, 48, 16) != HOST_ID || !o->active)
+	if (bits_get(d, 48, 16) != HOST_ID || !o->active || o->answered)
 		FAIL("cc-unexpected", "completion for requester 0x%04x tag %u, which has no request open",
 		     (unsigned int)bits_get(d, 48, 16), tag);
 	m->cc_now = o;
@@ -346,7 +347,12 @@ static void cc_done(struct vhp_model *m, const struct hb_beat *b)
 	struct hb_cq_open *o = m->cc_now;
 	const uint32_t *d = m->cc.pkt;
 	unsigned int status = bits_get(d, 43, 3), dwords = bits_get(d, 32, 11);
-	struct hb_up u = { .fn = o->e.req.fn, .dwords = dwords, .wire = 20 + dwords * 4, .kind = HB_CPL };
+	struct hb_up u = { .fn = o->e.req.fn,
+			   .tag = o->e.tag,
+			   .dwords = dwords,
+			   .wire = 20 + dwords * 4,
+			   .kind = HB_CPL,
+			   .status = status };
 	struct hb_up *slot = &m->tx[HB_CPL][(m->tx_head[HB_CPL] + m->tx_count[HB_CPL]) % HB_TX_QUEUE];
 
 	if (status) {
@@ -354,20 +360,23 @@ static void cc_done(struct vhp_model *m, const struct hb_beat *b)
 		if (m->cc.drop)
 			return;
 	}
+	if (!status) {
+		memcpy(&o->rdata[o->got_dw], &d[3], dwords * 4);
+		o->got_bytes += dwords * 4 - ((o->e.addr + o->offset + o->got_bytes) & 3);
+		o->got_dw += dwords;
+	}
+	/* It reaches the host behind the posted writes before it. */
+	u.final = status || o->got_bytes >= o->bytes || o->e.req.type == 3;
+	o->answered = u.final;
 	memcpy(slot, &u, offsetof(struct hb_up, data));
 	slot->order = m->tx_order++;
 	m->tx_count[HB_CPL]++;
 	m->tx_bytes += u.wire;
+}
 
-	if (status) {
-		finish(m, o, status);
-		return;
-	}
-	memcpy(&o->rdata[o->got_dw], &d[3], dwords * 4);
-	o->got_bytes += dwords * 4 - ((o->e.addr + o->offset + o->got_bytes) & 3);
-	o->got_dw += dwords;
-	if (o->got_bytes >= o->bytes || o->e.req.type == 3)
-		finish(m, o, 0);
+void hb_complete_arrived(struct vhp_model *m, unsigned int tag, unsigned int status)
+{
+	finish(m, &m->cq_open[tag], status);
 }
 
 static void cc_sample(struct vhp_model *m)
@@ -396,7 +405,7 @@ static void check_timeout(struct vhp_model *m)
 	for (unsigned int t = 0; t < HB_TAGS; t++) {
 		struct hb_cq_open *o = &m->cq_open[t];
 
-		if (!o->active || m->cycle - o->since < m->cfg.cc_timeout)
+		if (!o->active || o->answered || m->cycle - o->since < m->cfg.cc_timeout)
 			continue;
 		if (!o->zombie)
 			hb_violation(m, "cc-timeout", NULL,

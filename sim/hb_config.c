@@ -12,7 +12,8 @@
 #define CAP_ACS 0x160u
 #define MSIX_VECTORS 32u
 #define DEVCTL_FLR (1u << 15)
-#define DONE_GRACE 64u /* cycles that flr_done may stay up after the reset */
+#define APERTURE_LOG2 32 /* BAR 2 of function k: vhp_pkg::ApertureLog2 */
+#define DONE_GRACE 64u	 /* cycles that flr_done may stay up after the reset */
 
 static unsigned int cap_msix(const struct vhp_model *m)
 {
@@ -33,7 +34,9 @@ uint64_t vhp_model_bar_size(unsigned int fn, unsigned int bar)
 {
 	if (bar == 0)
 		return fn == 0 ? 0x10000 : 0x40000;
-	return bar == 2 && fn == 0 ? 0x40000 : 0;
+	if (bar == 2)
+		return fn == 0 ? 0x40000 : 1ull << APERTURE_LOG2;
+	return 0;
 }
 
 static void reg(struct hb_function *f, unsigned int off, uint32_t value, uint32_t wmask)
@@ -59,8 +62,9 @@ static void reset_registers(struct vhp_model *m, unsigned int fn)
 		size = vhp_model_bar_size(fn, bar);
 		if (!size)
 			continue;
-		reg(f, 0x10 + bar * 4, 0x4, (uint32_t)~(size - 1));
-		reg(f, 0x14 + bar * 4, 0, 0xffffffff);
+		/* 64-bit; the aperture is memory, so it is prefetchable. */
+		reg(f, 0x10 + bar * 4, bar == 2 && fn ? 0xc : 0x4, (uint32_t)~(size - 1));
+		reg(f, 0x14 + bar * 4, 0, (uint32_t)(~(size - 1) >> 32));
 	}
 	reg(f, 0x2c, 0x565010ee, 0);
 	reg(f, 0x34, CAP_PM, 0);

@@ -313,8 +313,11 @@ static void link_up(struct vhp_model *m)
 		m->tx_bytes -= u->wire;
 		if (u->has_seq)
 			return_seq(m, u->seq);
-		if (u->dead)
+		if (u->dead) {
+			if (u->kind == HB_CPL && u->final)
+				hb_complete_arrived(m, u->tag, u->status);
 			continue;
+		}
 		m->up_budget -= u->wire;
 		credits_take(m, u);
 		count_up(m, u);

@@ -329,9 +329,12 @@ int vhp_model_enable(struct vhp_model *m, unsigned int fn)
 	for (unsigned int bar = 0; !rc && bar < 6; bar += 2) {
 		if (!vhp_model_bar_size(fn, bar))
 			continue;
-		rc = vhp_model_config_write(m, fn, 0x10 + bar * 4, 0xa0000000u + (fn << 22) + (bar << 19), 0xf);
+		bool large = vhp_model_bar_size(fn, bar) >> 32;
+
+		rc = vhp_model_config_write(m, fn, 0x10 + bar * 4, large ? 0 : 0xa0000000u + (fn << 22) + (bar << 19),
+					    0xf);
 		if (!rc)
-			rc = vhp_model_config_write(m, fn, 0x14 + bar * 4, 0x40, 0xf);
+			rc = vhp_model_config_write(m, fn, 0x14 + bar * 4, large ? 0x80 + 8 * fn : 0x40, 0xf);
 	}
 	return rc ? rc : vhp_model_config_write(m, fn, 0x04, 0x0006, 0x3);
 }

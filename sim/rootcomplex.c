@@ -178,6 +178,8 @@ static void perform(struct root *r, const struct arrival *a)
 		perform_write(r, &a->tlp);
 	else if (a->tlp.kind == HB_READ)
 		accept_read(r, &a->tlp, a->cycle - r->m->cfg.latency / 4);
+	else
+		hb_complete_arrived(r->m, a->tlp.tag, a->tlp.status);
 }
 
 /* The way up takes a quarter of the round trip and keeps the order; the rest is memory and the way back. */
@@ -185,7 +187,7 @@ void root_receive(struct root *r, const struct hb_up *tlp)
 {
 	struct arrival *a;
 
-	if (tlp->kind == HB_CPL)
+	if (tlp->kind == HB_CPL && !tlp->final)
 		return;
 	if (r->up_count == UP_RING) {
 		perform(r, &r->up[r->up_head]);

@@ -81,6 +81,25 @@ package vhp_pkg;
     logic [31:0] rdata;
   } rb_rsp_t;
 
+  // ---------------------------------------------------------------- accesses to an aperture
+  // A memory request to BAR 2 of function k, whole: its header with the first 12 dwords of a write; the others follow,
+  // 16 a beat. It is answered for a read, once, by a dma_status_e.
+  typedef struct packed {
+    logic [7:0]              func;
+    logic [ApertureLog2-1:2] addr;       // first dword, offset in the BAR
+    logic [10:0]             dwords;     // 1..1024
+    logic [3:0]              first_be;
+    logic [3:0]              last_be;    // 0 with one dword
+    logic                    write;
+    logic                    more;       // beats of data follow
+    logic [383:0]            data;
+  } ap_req_t;
+
+  typedef struct packed {
+    logic         last;
+    logic [511:0] data;
+  } ap_beat_t;
+
   // ---------------------------------------------------------------- DMA: reads of host memory
   // A client's request lands in the client's own RAM; one done per request once every byte is there.
   localparam int unsigned NumRdClients = 4;
@@ -88,7 +107,7 @@ package vhp_pkg;
     RdSrcRing = 2'd0,   // avail entries and descriptors of source queues
     RdSnkRing = 2'd1,   // the same of sink queues
     RdPacket  = 2'd2,   // payload, into the packet buffer
-    RdSoc     = 2'd3    // control queues
+    RdSoc     = 2'd3    // control queues (RAM address and cookie below half), aperture (above)
   } rd_client_e;
 
   typedef enum logic [3:0] {

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Completer: memory requests of the host to the BARs (CQ) become register accesses; reads are answered on CC.
+// Completer: memory requests of the host to the BARs (CQ) become register accesses, or go whole to the aperture; reads are
+// answered on CC.
 //
 // Purpose     Writes of any length, alignment and byte enables go out dword by dword, lowest address first. Reads of up
 //             to 1024 dwords likewise; their completions end at 128-byte boundaries (the RCB of an endpoint), so
 //             none is longer than the smallest MPS. A zero-length read is one access with be = 0. What nothing
 //             answers (function or BAR not built, another request type, an error of the target) completes with UR,
 //             with the request's header for the error log (PG213); posted requests of that kind are dropped and
-//             counted. The MSI-X pages of BAR 0 go to the msix port, all else to the register bus.
-// Ordering    Requests are served in order, with one exception: while a read waits for CC, posted writes pass it.
+//             counted. The MSI-X pages of BAR 0 go to the msix port, BAR 2 of function k to the aperture port, all else
+//             to the register bus.
+// Ordering    Requests are served in order, with two exceptions. While a read waits for CC, posted writes pass it. A read
+//             of an aperture waits for host memory beside the others (vhp_ap_read): register accesses of every function
+//             go on meanwhile, and only a second aperture read waits for it, at most one round trip, with what
+//             non-posted comes behind.
 //             For that only one non-posted request is let in at a time (pcie_cq_np_req), so posted requests never
 //             wait for a completion to leave (PCIe ordering rule A2).
-// Handshake   rb/msix: vhp_pkg::rb_req_t. CC: valid stays up for the whole packet.
+// Handshake   rb/msix: vhp_pkg::rb_req_t. ap: valid/ready; the beats of a write follow its header; one ap_done per read. CC:
+//             valid stays up for the whole packet.
 // Latency     A 1-dword write reaches rb_req_valid_o 4 cycles after its CQ beat.
 // Reset       Synchronous.
 
@@ -43,6 +49,19 @@ module vhp_completer (
   input  logic                   msix_rsp_valid_i,
   input  vhp_pkg::rb_rsp_t       msix_rsp_i,
 
+  input  logic [vhp_pkg::NumFn-1:0] flr_i,
+  output logic                   ap_req_valid_o,
+  input  logic                   ap_req_ready_i,
+  output vhp_pkg::ap_req_t       ap_req_o,
+  output logic                   ap_beat_valid_o,
+  input  logic                   ap_beat_ready_i,
+  output vhp_pkg::ap_beat_t      ap_beat_o,
+  input  logic                   ap_done_valid_i,
+  input  vhp_pkg::dma_status_e   ap_done_i,
+  output logic [vhp_pkg::NumFn-1:0] ap_fn_busy_o,    // a read or the header of a write of the function
+  input  logic                   ram_wr_valid_i,
+  input  vhp_pkg::dma_ram_wr_t   ram_wr_i,
+
   output logic                   ur_o,              // pulse: a request that nothing answers
   output logic                   idle_o
 );
@@ -64,7 +83,8 @@ module vhp_completer (
 
   // ---------------------------------------------------------------- state
   typedef enum logic [3:0] {
-    StIdle, StDecode, StWrite, StWriteReq, StWriteRsp, StFetch, StFlush, StRead, StReadReq, StReadRsp, StSend
+    StIdle, StDecode, StWrite, StWriteReq, StWriteRsp, StFetch, StFlush, StRead, StReadReq, StReadRsp, StSend,
+    StApWrite, StApData, StApRead
   } state_e;
   state_e state_q;
 
@@ -81,7 +101,7 @@ module vhp_completer (
 
   // The one read (or other non-posted request) that is inside.
   vhp_pcie_pkg::cq_desc_t rdesc_q;
-  logic         rd_busy_q, rd_ur_q, rd_head_q;
+  logic         rd_busy_q, rd_ap_q, rd_ur_q, rd_head_q;
   logic [3:0]   rd_first_be_q, rd_last_be_q;
   logic [10:0]  rd_tph_q, rd_left_q;
   logic [23:0]  rd_addr_q;
@@ -90,12 +110,11 @@ module vhp_completer (
   logic [5:0]   rd_n_q;           // dwords in the chunk
   logic         np_credit_q;      // a non-posted request may come or is inside
 
-  // Completion under way to CC.
+  // Completion on its way to vhp_cc_send; the read of an aperture that is under way.
   logic                        cc_busy_q;
   logic [ChunkDw-1:0][31:0]    cc_pay_q;
-  vhp_pcie_pkg::cc_desc_t      cc_desc_q;
-  logic [5:0]                  cc_n_q;
-  logic [1:0]                  cc_beat_q;
+  vhp_pcie_pkg::cc_chunk_t     cc_q;
+  logic                        ap_busy, ap_ur;
 
   vhp_pcie_pkg::cq_desc_t in_desc;
   assign in_desc = in_data[127:0];
@@ -146,36 +165,62 @@ module vhp_completer (
                               page == vhp_pcie_pkg::MsixPbaOffset[23:12]);
   endfunction
 
-  // ---------------------------------------------------------------- completion descriptor
-  // What the chunk that is being sent stands for.
+  // ---------------------------------------------------------------- the read as its completion tells of it
   wire chunk_last = rd_ur_q || rd_left_q == 11'd0;
-  vhp_pcie_pkg::cc_desc_t cc_desc;
+  vhp_pcie_pkg::cc_chunk_t rd_chunk;
   always_comb begin
-    cc_desc                = '0;
-    cc_desc.attr           = rdesc_q.attr;
-    cc_desc.tc             = rdesc_q.tc;
-    cc_desc.completer_func = rdesc_q.func;
-    cc_desc.tag            = rdesc_q.tag;
-    cc_desc.requester_id   = rdesc_q.requester_id;
-    cc_desc.status         = rd_ur_q ? vhp_pcie_pkg::CplUr : vhp_pcie_pkg::CplSc;
-    cc_desc.dword_count    = rd_ur_q ? 11'd0 : 11'(rd_n_q);
-    cc_desc.locked         = rdesc_q.req_type == vhp_pcie_pkg::ReqMemRdLk;
-    cc_desc.byte_count     = rd_bytes_q;
-    cc_desc.lower_addr     = rd_lower_q;
+    rd_chunk          = '0;
+    rd_chunk.request  = rdesc_q;
+    rd_chunk.first_be = rd_first_be_q;
+    rd_chunk.last_be  = rd_last_be_q;
+    rd_chunk.tph      = rd_tph_q;
+    rd_chunk.bytes    = rd_bytes_q;
+    rd_chunk.lower    = rd_lower_q;
   end
 
-  // The request's header for the error log, behind the descriptor of an UR completion.
-  wire [159:0] ur_log = {rdesc_q, 13'd0, rd_tph_q, rd_last_be_q, rd_first_be_q};
+  // ---------------------------------------------------------------- aperture
+  wire  is_ap = vhp_pcie_pkg::is_aperture(desc_q.func, desc_q.bar_id) && desc_q.dword_count != 11'd0;
+  logic fn_flr;             // the function addressed is in FLR: what still comes is dropped
+  always_comb begin
+    fn_flr = 1'b0;
+    for (int unsigned k = 0; k < vhp_pkg::NumFn; k++) if (desc_q.func == 8'(k)) fn_flr = flr_i[k];
+  end
+
+  assign ap_req_valid_o = state_q == StApWrite || state_q == StApRead;
+  always_comb begin
+    ap_req_o          = '0;
+    ap_req_o.func     = desc_q.func;
+    ap_req_o.addr     = desc_q.dword_addr[vhp_pkg::ApertureLog2-3:0];
+    ap_req_o.dwords   = desc_q.dword_count;
+    ap_req_o.first_be = first_be_q;
+    ap_req_o.last_be  = last_be_q;
+    ap_req_o.write    = 1'b1;
+    ap_req_o.more     = !tlp_end_q;
+    ap_req_o.data     = pay_q[383:0];
+    if (state_q == StApRead) begin
+      ap_req_o.func     = rdesc_q.func;
+      ap_req_o.addr     = rdesc_q.dword_addr[vhp_pkg::ApertureLog2-3:0];
+      ap_req_o.dwords   = rdesc_q.dword_count;
+      ap_req_o.first_be = rd_first_be_q;
+      ap_req_o.last_be  = rd_last_be_q;
+      ap_req_o.write    = 1'b0;
+      ap_req_o.more     = 1'b0;
+    end
+  end
+  assign ap_beat_valid_o = state_q == StApData && in_valid;
+  assign ap_beat_o       = {in_last, in_data};
 
   // ---------------------------------------------------------------- machine
+  // Nothing passes a write to an aperture until all of it is in its stream (ap_req_ready_i): an interrupt to the peer
+  // must not come before the data.
   wire cc_free   = !cc_busy_q;
-  wire start_rd  = state_q == StIdle && rd_busy_q && cc_free;
+  wire start_rd  = state_q == StIdle && ap_req_ready_i && rd_busy_q && (rd_ap_q ? !ap_busy : cc_free);
   wire in_np     = !(in_desc.req_type == vhp_pcie_pkg::ReqMemWrite || in_desc.req_type >= 4'd12);
-  wire start_new = state_q == StIdle && !start_rd && in_valid && !(rd_busy_q && in_np);
-  assign in_ready = start_new || state_q == StFetch || state_q == StFlush;
+  wire start_new = state_q == StIdle && ap_req_ready_i && !start_rd && in_valid && !(rd_busy_q && in_np);
+  assign in_ready = start_new || state_q == StFetch || state_q == StFlush || (state_q == StApData && ap_beat_ready_i);
 
   always_ff @(posedge clk_i) begin
-    ur_o        <= drop_posted || drop_np;
+    ur_o        <= drop_posted || drop_np || ap_ur;
     cq_np_req_o <= 1'b0;
 
     unique case (state_q)
@@ -190,7 +235,7 @@ module vhp_completer (
         head_q     <= 1'b1;
         bad_q      <= 1'b0;
         rd_n_q     <= 6'd0;
-        if (start_rd) state_q <= rd_ur_q ? StSend : StRead;
+        if (start_rd) state_q <= rd_ap_q ? StApRead : rd_ur_q ? StSend : StRead;
         else if (start_new) state_q <= StDecode;
       end
 
@@ -200,6 +245,8 @@ module vhp_completer (
         if (is_posted) begin
           if (is_write && hit) begin
             state_q <= StWrite;
+          end else if (is_write && is_ap && !fn_flr) begin
+            state_q <= StApWrite;
           end else begin
             ur_o    <= 1'b1;
             state_q <= tlp_end_q ? StIdle : StFlush;
@@ -207,6 +254,7 @@ module vhp_completer (
         end else begin
           rdesc_q       <= desc_q;
           rd_busy_q     <= 1'b1;
+          rd_ap_q       <= is_read && is_ap && !fn_flr;
           rd_ur_q       <= !(is_read && hit);
           rd_head_q     <= 1'b1;
           rd_first_be_q <= first_be_q;
@@ -283,6 +331,16 @@ module vhp_completer (
           state_q <= rd_last || rd_addr_q[6:2] == 5'd31 ? StSend : StRead;
         end
       end
+
+      // ------------------------------------------------------------ aperture
+      StApWrite: if (ap_req_ready_i) state_q <= tlp_end_q ? StIdle : StApData;
+      StApData:  if (in_valid && ap_beat_ready_i && in_last) state_q <= StIdle;
+      StApRead:  if (ap_req_ready_i) begin
+        rd_busy_q   <= 1'b0;                  // vhp_ap_read has it: the next one may come
+        cq_np_req_o <= 1'b1;
+        state_q     <= StIdle;
+      end
+
       default: begin                          // StSend: the buffer is free, start_rd saw to it
         rd_bytes_q <= rd_bytes_q - 13'({rd_n_q, 2'b00}) + 13'(rd_lower_q[1:0]);
         rd_lower_q <= 7'd0;
@@ -314,61 +372,41 @@ module vhp_completer (
     else                 next_write = tlp_end ? StIdle : StFetch;   // payload shorter than its count
   endfunction
 
-  // ---------------------------------------------------------------- CC
+  // ---------------------------------------------------------------- completions
   always_ff @(posedge clk_i) begin
     if (state_q == StReadRsp && rsp) cc_pay_q[rd_n_q[4:0]] <= rsp_data;
     if (state_q == StSend) begin
-      cc_desc_q <= cc_desc;
-      cc_n_q    <= rd_ur_q ? 6'd5 : rd_n_q;
-      if (rd_ur_q) cc_pay_q[4:0] <= ur_log;
+      cc_busy_q        <= 1'b1;
+      cc_q             <= rd_chunk;
+      cc_q.status      <= rd_ur_q ? vhp_pcie_pkg::CplUr : vhp_pcie_pkg::CplSc;
+      cc_q.dwords      <= rd_n_q;
+    end else if (chunk_ready[0]) begin
+      cc_busy_q <= 1'b0;
     end
+    if (rst_i) cc_busy_q <= 1'b0;
   end
 
-  // Beat 0 has 3 dwords of header and 13 of payload, beat 1 payload 13..28, beat 2 payload 29..31.
-  wire cc_move = cc_ready_i || !cc_valid_o;
-  logic [511:0] cc_data;
-  logic [5:0]   cc_total;         // dwords of the packet
-  logic [3:0]   cc_tail;          // last dword of its last beat
-  logic         cc_last;
-  always_comb begin
-    cc_total = cc_n_q + 6'd3;
-    cc_tail  = 4'(cc_total - 6'd1);
-    unique case (cc_beat_q)
-      2'd0:    cc_data = {cc_pay_q[12:0], cc_desc_q};
-      2'd1:    cc_data = cc_pay_q[28:13];
-      default: cc_data = {416'd0, cc_pay_q[31:29]};
-    endcase
-    cc_last = {cc_beat_q, 4'd15} >= cc_total - 6'd1;
-  end
+  logic                    ap_chunk_valid, cc_idle;
+  logic [1:0]              chunk_ready;
+  vhp_pcie_pkg::cc_chunk_t ap_chunk;
+  logic [1023:0]           ap_chunk_data;
+  vhp_ap_read u_ap_read (
+    .clk_i, .rst_i, .flr_i,
+    .start_i(state_q == StApRead && ap_req_ready_i), .start_req_i(rd_chunk), .busy_o(ap_busy), .fn_busy_o(ap_fn_busy_o),
+    .ram_wr_valid_i, .ram_wr_i, .ap_done_valid_i, .ap_done_i,
+    .chunk_valid_o(ap_chunk_valid), .chunk_ready_i(chunk_ready[1]), .chunk_o(ap_chunk), .chunk_data_o(ap_chunk_data),
+    .ur_o(ap_ur)
+  );
 
-  always_ff @(posedge clk_i) begin
-    if (cc_move) begin
-      cc_valid_o <= cc_busy_q;
-      cc_data_o  <= cc_data;
-      cc_last_o  <= cc_last;
-      cc_keep_o  <= cc_last ? 16'hffff >> (4'd15 - cc_tail) : 16'hffff;
-      cc_user_o          <= '0;
-      cc_user_o.is_sop   <= {1'b0, cc_beat_q == 2'd0};
-      cc_user_o.is_eop   <= {1'b0, cc_last};
-      cc_user_o.eop0_ptr <= cc_last ? cc_tail : 4'd0;
-      if (cc_busy_q) begin
-        cc_beat_q <= cc_beat_q + 1'b1;
-        if (cc_last) cc_busy_q <= 1'b0;
-      end
-    end
-    if (state_q == StSend) begin
-      cc_busy_q <= 1'b1;
-      cc_beat_q <= 2'd0;
-    end
-    if (rst_i) begin
-      cc_valid_o <= 1'b0;
-      cc_busy_q  <= 1'b0;
-      cc_beat_q  <= 2'd0;
-    end
-  end
+  vhp_cc_send u_cc (
+    .clk_i, .rst_i,
+    .chunk_valid_i({ap_chunk_valid, cc_busy_q}), .chunk_ready_o(chunk_ready), .chunk_i({ap_chunk, cc_q}),
+    .chunk_data_i({ap_chunk_data, cc_pay_q}),
+    .cc_valid_o, .cc_ready_i, .cc_last_o, .cc_keep_o, .cc_user_o, .cc_data_o, .idle_o(cc_idle)
+  );
 
-  assign idle_o = !cq_valid_i && state_q == StIdle && in_empty && !rd_busy_q && !cc_busy_q && !cc_valid_o;
+  assign idle_o = !cq_valid_i && state_q == StIdle && in_empty && !rd_busy_q && !ap_busy && cc_idle;
 
-  wire unused = &{1'b0, in_desc, desc_q.dword_addr[61:22], rdesc_q.dword_addr, rdesc_q.bar_aperture};
+  wire unused = &{1'b0, in_desc, desc_q.dword_addr[61:30], rdesc_q.bar_aperture};
 
 endmodule

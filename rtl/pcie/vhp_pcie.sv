@@ -107,6 +107,19 @@ module vhp_pcie #(
   input  logic             rb_rsp_valid_i,
   input  vhp_pkg::rb_rsp_t rb_rsp_i,
 
+  // Accesses to the apertures: the header of a request, the further beats of a write, the end of a read. Reads of host
+  // memory for it land inside (client RdSoc, RAM addresses from 2^(RamAddrW-1)).
+  output logic                  ap_req_valid_o,
+  input  logic                  ap_req_ready_i,
+  output vhp_pkg::ap_req_t      ap_req_o,
+  output logic                  ap_beat_valid_o,
+  input  logic                  ap_beat_ready_i,
+  output vhp_pkg::ap_beat_t     ap_beat_o,
+  input  logic                  ap_done_valid_i,
+  input  vhp_pkg::dma_status_e  ap_done_i,
+  input  logic                  ap_refused_i,      // pulse: a write was dropped
+  input  logic [vhp_pkg::NumFn-1:0] ap_fn_busy_i,  // of the function's accesses one is under way: its FLR waits
+
   // Reads of host memory, per client; landing data and done go to all, with the client's number.
   input  logic                 [vhp_pkg::NumRdClients-1:0] rd_req_valid_i,
   output logic                 [vhp_pkg::NumRdClients-1:0] rd_req_ready_o,
@@ -139,7 +152,7 @@ module vhp_pcie #(
   end
 
   // ---------------------------------------------------------------- configuration
-  logic [NumFn-1:0]      bme, flr, msix_clear, msix_cleared, drained, rd_fn_idle, wr_fn_idle;
+  logic [NumFn-1:0]      bme, flr, msix_clear, msix_cleared, drained, rd_fn_idle, wr_fn_idle, ap_fn_busy;
   logic [NumFn-1:0]      msix_enable_q, msix_mask_q;
   logic [NumFn-1:0][2:0] mps, mrrs;
   logic [2:0]            mps_max_q;
@@ -171,7 +184,7 @@ module vhp_pcie #(
     .flr_o(flr), .drained_i(drained), .msix_clear_o(msix_clear), .msix_cleared_i(msix_cleared),
     .pending_o(fn_flr_pending_o), .done_i(fn_flr_done_i), .busy_o(flr_busy)
   );
-  assign drained = rd_fn_idle & wr_fn_idle;
+  assign drained = rd_fn_idle & wr_fn_idle & ~ap_fn_busy & ~ap_fn_busy_i;
 
   always_comb begin
     for (int unsigned k = 0; k < NumFn; k++) begin
@@ -221,6 +234,8 @@ module vhp_pcie #(
     .req_o(target_req), .rb_req_valid_o, .rb_req_ready_i, .rb_rsp_valid_i, .rb_rsp_i,
     .msix_req_valid_o(msix_req_valid), .msix_req_ready_i(msix_req_ready),
     .msix_rsp_valid_i(msix_rsp_valid), .msix_rsp_i(msix_rsp),
+    .flr_i(flr), .ap_req_valid_o, .ap_req_ready_i, .ap_req_o, .ap_beat_valid_o, .ap_beat_ready_i, .ap_beat_o,
+    .ap_done_valid_i, .ap_done_i, .ap_fn_busy_o(ap_fn_busy), .ram_wr_valid_i(ram_wr_valid_o), .ram_wr_i(ram_wr_o),
     .ur_o(cq_ur), .idle_o(completer_idle)
   );
 
@@ -297,7 +312,7 @@ module vhp_pcie #(
     cfg_err_uncor_in <= !rst_i && rd_malformed;
     stats_o.rd_errors   <= stats_o.rd_errors + 32'(rd_error);
     stats_o.wr_dropped  <= stats_o.wr_dropped + 32'(wr_dropped);
-    stats_o.cq_ur       <= stats_o.cq_ur + 32'(cq_ur);
+    stats_o.cq_ur       <= stats_o.cq_ur + 32'(cq_ur) + 32'(ap_refused_i);
     stats_o.msix_sent   <= stats_o.msix_sent + 32'(msix_sent);
     stats_o.msix_pended <= stats_o.msix_pended + 32'(msix_pended);
     if (rst_i) stats_o <= '0;

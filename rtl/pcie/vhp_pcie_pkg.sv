@@ -61,6 +61,7 @@ package vhp_pcie_pkg;
 
   localparam logic [2:0] CplSc = 3'd0;
   localparam logic [2:0] CplUr = 3'd1;
+  localparam logic [2:0] CplCa = 3'd4;
 
   // Requester request, 16 bytes.
   typedef struct packed {
@@ -205,6 +206,18 @@ package vhp_pcie_pkg;
     logic [3:0]  last_be;
   } rq_read_t;
 
+  // One completion: the request, and what of it this one answers.
+  typedef struct packed {
+    cq_desc_t    request;
+    logic [3:0]  first_be;
+    logic [3:0]  last_be;
+    logic [10:0] tph;        // as vhp_cq_fifo gives it
+    logic [2:0]  status;
+    logic [5:0]  dwords;     // 1..32
+    logic [12:0] bytes;      // still expected, with these
+    logic [6:0]  lower;
+  } cc_chunk_t;
+
   // ---------------------------------------------------------------- reads under way
   localparam int unsigned NumTags = 256;
   localparam int unsigned NumOps  = 256;     // read requests of clients under way
@@ -257,13 +270,17 @@ package vhp_pcie_pkg;
   localparam int unsigned SeqRing = 32;      // writes: {1'b1, place}
 
   // ---------------------------------------------------------------- what is built
-  // BAR sizes as the board's hard block is configured: function 0: BAR 0 64 KiB, BAR 2 256 KiB; function k: BAR 0
-  // 256 KiB. 0 = this BAR is absent.
+  // BARs of registers as the board's hard block is configured: function 0: BAR 0 64 KiB, BAR 2 256 KiB; function k:
+  // BAR 0 256 KiB. 0 = this BAR is absent. BAR 2 of function k is the aperture, 2^ApertureLog2 bytes.
   function automatic logic [4:0] bar_size_log2(input logic [7:0] func, input logic [2:0] bar);
     bar_size_log2 = 5'd0;
     if (func == 8'd0 && bar == 3'd0) bar_size_log2 = 5'd16;
     else if (func == 8'd0 && bar == 3'd2) bar_size_log2 = 5'd18;
     else if (func < 8'(vhp_pkg::NumFn) && bar == 3'd0) bar_size_log2 = 5'd18;
+  endfunction
+
+  function automatic logic is_aperture(input logic [7:0] func, input logic [2:0] bar);
+    is_aperture = func != 8'd0 && func < 8'(vhp_pkg::NumFn) && bar == 3'd2;
   endfunction
 
   // MSI-X table and PBA: BAR 0 of every function, two 4 KiB pages.

@@ -53,7 +53,10 @@ module vhp_soc_dma (
   localparam int unsigned Lanes = 32;   // dwords of a row
 
   // ---------------------------------------------------------------- buffer
-  wire land = ram_wr_valid_i && ram_wr_i.client == vhp_pkg::RdSoc;
+  // The upper half of the client's RAM addresses and cookies is the aperture's.
+  wire       land   = ram_wr_valid_i && ram_wr_i.client == vhp_pkg::RdSoc && !(ram_wr_i.we[0] ? ram_wr_i.row[0][vhp_pkg::RamAddrW-8]
+                                                                                               : ram_wr_i.row[1][vhp_pkg::RamAddrW-8]);
+  wire       rd_end = rd_done_valid_i && rd_done_i.client == vhp_pkg::RdSoc && !rd_done_i.cookie[9];
 
   logic [Lanes-1:0][31:0] row_data;
   logic [11:2]            rd_addr;
@@ -172,7 +175,7 @@ module vhp_soc_dma (
       end
       Read: if (rd_req_ready_i) state_q <= ReadWait;
       ReadWait: begin
-        if (rd_done_valid_i && rd_done_i.client == vhp_pkg::RdSoc) begin
+        if (rd_end) begin
           state_q  <= Idle;
           done_q   <= 1'b1;
           status_q <= rd_done_i.status;
@@ -247,7 +250,7 @@ module vhp_soc_dma (
   always_ff @(posedge clk_i) begin
     if (!rst_i) begin
       assert (!(wr_cmpl_valid_i && flight_q == '0)) else $fatal(1, "write completion without command (%m)");
-      assert (!(rd_done_valid_i && rd_done_i.client == vhp_pkg::RdSoc && state_q != ReadWait))
+      assert (!(rd_end && state_q != ReadWait))
         else $fatal(1, "read done without request (%m)");
     end
   end

@@ -493,18 +493,18 @@ static void test_cc_rules(void)
 	power_on(t);
 	open_read(t, 4, &a);
 	completion(&t->card, 0, 4, 0);
-	vhp_model_step(t->m, 50);
+	vhp_model_step(t->m, 150);
 	verdict(a.done && a.status == 0 && a.dwords == 4 && a.data[3] == 0xda7a0003u, "good completion",
 		"result differs");
 	open_read(t, 160, &a);
 	completion(&t->card, 0, 32, 0);
 	completion(&t->card, 32, 64, 0);
 	completion(&t->card, 96, 64, 0);
-	vhp_model_step(t->m, 50);
+	vhp_model_step(t->m, 150);
 	verdict(a.done && a.dwords == 160 && a.data[159] == 0xda7a0000u + 159, "split completion", "result differs");
 	open_read(t, 4, &a);
 	completion(&t->card, 0, 0, 1);
-	vhp_model_step(t->m, 50);
+	vhp_model_step(t->m, 150);
 	verdict(a.done && a.status == 1, "UR", "result differs");
 	expect(t, "good completions", "");
 	open_read(t, 4, &a);

@@ -316,7 +316,7 @@ static void all_well(const char *name)
 static void test_good(void)
 {
 	int fd = client(1), ev[2] = { eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) };
-	uint32_t info[4] = { 16 }, region[8] = { 32, 0, 0 }, irq[4] = { 16, 0, 2 }, v;
+	uint32_t info[4] = { 16 }, region[8] = { 32, 0, 0 }, aperture[8] = { 32, 0, 2 }, irq[4] = { 16, 0, 2 }, v;
 	uint64_t n, multi[7] = { 2, 0x20, (uint64_t)4 << 32, 1, 0x24, (uint64_t)4 << 32, 2 };
 	int mem = memfd_create("m", MFD_CLOEXEC);
 
@@ -326,6 +326,12 @@ static void test_good(void)
 	verdict(call(fd, GET_REGION_INFO, region, 32, NULL, 0, region, 32) == 32 && region[1] == 3 &&
 			region[4] == 0x40000,
 		"BAR 0 info");
+	verdict(call(fd, GET_REGION_INFO, aperture, 32, NULL, 0, aperture, 32) == 32 && aperture[1] == 3 &&
+			aperture[4] == 0 && aperture[5] == 1,
+		"BAR 2 info: 4 GiB");
+	verdict(!reg_read(fd, 2, 0xfffffffd, 3, &v) && (v & 0xffffff) == 0xffffff &&
+			reg_write(fd, 2, 0x7ffffffe, 4, 0) >= 0,
+		"a closed aperture reads as ones, writes vanish");
 	verdict(call(fd, GET_IRQ_INFO, irq, 16, NULL, 0, irq, 16) == 16 && irq[1] == 1 && irq[3] == 32, "MSI-X info");
 	verdict(!reg_read(fd, CONFIG, 0xb0, 4, &v) && (v & 0xff) == 9, "vendor capability at 0xb0");
 	verdict(reg_write(fd, CONFIG, 4, 2, 6) >= 0 && !reg_read(fd, CONFIG, 4, 2, &v) && (v & 6) == 6,

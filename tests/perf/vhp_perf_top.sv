@@ -178,6 +178,8 @@ module vhp_perf_top #(
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
     .rb_req_valid_o (rb_valid), .rb_req_ready_i (rb_ready), .rb_req_o (rb), .rb_rsp_valid_i (rsp_valid), .rb_rsp_i (rsp),
+    .ap_req_valid_o (), .ap_req_ready_i (1'b1), .ap_req_o (), .ap_beat_valid_o (), .ap_beat_ready_i (1'b1), .ap_beat_o (),
+    .ap_done_valid_i (1'b0), .ap_done_i (vhp_pkg::DmaOk), .ap_refused_i (1'b0), .ap_fn_busy_i ('0),
     .rd_req_valid_i (rd_valid), .rd_req_ready_o (rd_ready), .rd_req_i (rd),
     .rd_done_valid_o (done_valid), .rd_done_o (done), .ram_wr_valid_o (ram_valid), .ram_wr_o (ram),
     .wr_req_valid_i (wr_valid), .wr_req_ready_o (wr_ready), .wr_req_i (wr),

@@ -100,6 +100,8 @@ static void on_msix(void *arg, unsigned int fn, uint64_t addr, uint32_t data)
 		b->msi[b->msi_count].data = data;
 		b->msi[b->msi_count++].cycle = vhp_model_cycle(b->m);
 	}
+	if (b->on_message)
+		b->on_message(fn, data);
 }
 
 /* Writes of a client arrive in the order of its commands, without gaps: this follows them byte by byte. */
@@ -213,7 +215,7 @@ void rd_submit(unsigned int c, uint8_t func, uint64_t addr, uint32_t len, uint32
 	struct bench *b = bench;
 	struct rd_state *s = &b->rd[c][cookie];
 
-	if (s->busy || b->rd_count[c] == QUEUE)
+	if (s->busy || b->rd_count[c] == QUEUE || (c == RD_SOC && (cookie >= 512 || ram + len > 65536)))
 		abort();
 	*s = (struct rd_state){ .busy = true,
 				.r = { func, addr, len, ram, cookie },
@@ -403,9 +405,9 @@ void run_quiet(uint64_t max)
 
 	vhp_model_step(b->m, 4);
 	if (vhp_model_run_until(b->m, quiet, b, max))
-		fail("not quiet after %llu cycles: %u reads open, writes open %u %u %u %u, model idle %d",
+		fail("not quiet after %llu cycles: %u reads open, writes open %u %u %u, model idle %d",
 		     (unsigned long long)max, b->rd_open, b->wr_open_count[0], b->wr_open_count[1], b->wr_open_count[2],
-		     b->wr_open_count[3], vhp_model_idle(b->m));
+		     vhp_model_idle(b->m));
 }
 
 /* ---------------------------------------------------------------------------------------------- register target */
@@ -447,8 +449,60 @@ void bench_rb(const svBitVecVal *func, int bar, int addr, svBit write, int be, i
 			*p = (uint8_t)((uint32_t)wdata >> (8 * i));
 		*rdata |= (uint32_t)*p << (8 * i);
 	}
+	if (write && b->on_register_write)
+		b->on_register_write(f, (unsigned int)bar, a, (uint32_t)wdata);
 	if (write && be == 0)
 		fail("register write without byte enables at 0x%x", a);
+}
+
+/* ---------------------------------------------------------------------------------------------- firmware */
+
+svBit bench_fw_req(svBit *write, svBitVecVal *addr, svBitVecVal *data)
+{
+	struct bench *b = bench;
+
+	if (!b->fw_go)
+		return 0;
+	b->fw_go = false;
+	*write = b->fw_write;
+	*addr = b->fw_addr;
+	*data = b->fw_data;
+	return 1;
+}
+
+void bench_fw_rsp(svBit err, int rdata)
+{
+	bench->fw_busy = false;
+	bench->fw_err = err;
+	bench->fw_data = (uint32_t)rdata;
+}
+
+static bool fw_over(void *arg)
+{
+	return !((struct bench *)arg)->fw_busy;
+}
+
+static uint32_t fw_access(bool write, uint32_t addr, uint32_t data)
+{
+	struct bench *b = bench;
+
+	b->fw_go = b->fw_busy = true;
+	b->fw_write = write;
+	b->fw_addr = addr;
+	b->fw_data = data;
+	if (vhp_model_run_until(b->m, fw_over, b, 200) || b->fw_err)
+		fail("firmware's access of 0x%x is not answered", addr);
+	return b->fw_data;
+}
+
+uint32_t fw_read(uint32_t addr)
+{
+	return fw_access(false, addr, 0);
+}
+
+void fw_write(uint32_t addr, uint32_t data)
+{
+	fw_access(true, addr, data);
 }
 
 /* ---------------------------------------------------------------------------------------------- functions */
@@ -485,7 +539,7 @@ static const struct {
 	void (*run)(void);
 } tests[] = {
 	{ "completer", test_completer }, { "requester", test_requester }, { "msix", test_msix }, { "flr", test_flr },
-	{ "defects", test_defects },	 { "rate", test_rate },
+	{ "defects", test_defects },	 { "aperture", test_aperture },	  { "rate", test_rate },
 };
 
 static void usage(FILE *f)

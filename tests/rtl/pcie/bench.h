@@ -16,8 +16,10 @@
 #include "vhp_model.h"
 
 #define RD_CLIENTS 4
-#define WR_CLIENTS 4
+#define WR_CLIENTS 3 /* the fourth is the dirty log's */
 #define RD_PACKET 2
+#define RD_SOC 3 /* RAM addresses below 64 KiB, cookies below 512: the rest is the aperture's */
+#define WR_NOTIFY 2
 #define RAM_BYTES 131072u
 #define NUM_FN 3
 #define COOKIES 1024
@@ -114,6 +116,12 @@ struct bench {
 	unsigned int rb_ready_pct, rb_delay_max;
 	unsigned int rb_reads, rb_writes, rb_zero;
 
+	/* the firmware's access to aperture and dirty log that is under way */
+	bool fw_go, fw_busy, fw_write, fw_err;
+	uint32_t fw_addr, fw_data;
+	void (*on_register_write)(unsigned int fn, unsigned int bar, uint32_t addr, uint32_t data);
+	void (*on_message)(unsigned int fn, uint32_t data);
+
 	unsigned int flr_pending, flr_hold, msix_enable; /* flr_hold: cycles until a pending FLR is answered */
 	unsigned int flr_wait[NUM_FN];
 	uint32_t rd_errors, wr_dropped, cq_ur, msix_sent, msix_pended;
@@ -163,7 +171,12 @@ void check_host(void);
 uint32_t rnd(uint32_t n);
 bool pct(unsigned int p);
 
+/** Registers of vhp_peer_mem as the firmware sees them, offsets from 0x40060000. A missing one fails the case. */
+uint32_t fw_read(uint32_t addr);
+void fw_write(uint32_t addr, uint32_t data);
+
 void test_completer(void);
+void test_aperture(void);
 void test_requester(void);
 void test_msix(void);
 void test_flr(void);

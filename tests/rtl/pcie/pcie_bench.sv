@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bench top of rtl/pcie: vhp_pcie with the card's ports, and C code (pcie_bench.c) as its clients and register target.
+// Bench top of rtl/pcie and rtl/aperture: vhp_pcie and vhp_peer_mem with the card's ports, and C code (bench.c) as their
+// clients, register target and firmware.
 //
 // Every cycle each port asks C for a request when it is free, and tells C what came out.
 
@@ -101,6 +102,8 @@ module pcie_bench #(
   import "DPI-C" function void bench_rb(input bit [7:0] func, input int bar, input int addr, input bit write,
                                         input int be, input int wdata, output bit err, output bit [31:0] rdata,
                                         output bit [31:0] delay);
+  import "DPI-C" function bit bench_fw_req(output bit write, output bit [31:0] addr, output bit [31:0] data);
+  import "DPI-C" function void bench_fw_rsp(input bit err, input int rdata);
   import "DPI-C" function int bench_fn(input int flr_pending, input int msix_enable);
   import "DPI-C" function void bench_stats(input int rd_errors, input int wr_dropped, input int cq_ur, input int sent,
                                            input int pended);
@@ -118,12 +121,73 @@ module pcie_bench #(
   logic                                              rd_done_valid, ram_wr_valid;
   vhp_pkg::dma_rd_done_t                             rd_done;
   vhp_pkg::dma_ram_wr_t                              ram_wr;
-  logic                  [vhp_pkg::NumWrClients-1:0] wr_valid_q, wr_ready, wr_cmpl_valid;
-  vhp_pkg::dma_wr_req_t  [vhp_pkg::NumWrClients-1:0] wr_req_q;
+  logic                  [vhp_pkg::NumWrClients-1:0] wr_ready, wr_cmpl_valid;
   vhp_pkg::dma_wr_cmpl_t [vhp_pkg::NumWrClients-1:0] wr_cmpl;
   logic                  [NumFn-1:0]                 flr_pending, flr_done_q, msix_enable;
   vhp_pkg::dma_stats_t                               stats;
   logic                                              idle;
+
+  // What C drives, and what the block gets: the SoC's reads, the notifications and the log pass through vhp_peer_mem.
+  localparam int unsigned WrC = vhp_pkg::NumWrClients - 1;
+  logic                  [WrC-1:0]                   wr_valid_q, c_wr_ready;
+  vhp_pkg::dma_wr_req_t  [WrC-1:0]                   wr_req_q;
+  logic                  [vhp_pkg::NumRdClients-1:0] p_rd_valid, c_rd_ready;
+  vhp_pkg::dma_rd_req_t  [vhp_pkg::NumRdClients-1:0] p_rd_req;
+  logic                  [vhp_pkg::NumWrClients-1:0] p_wr_valid;
+  vhp_pkg::dma_wr_req_t  [vhp_pkg::NumWrClients-1:0] p_wr_req;
+  logic                  ap_req_valid, ap_req_ready, ap_beat_valid, ap_beat_ready, ap_done_valid, ap_refused, peer_idle;
+  vhp_pkg::ap_req_t      ap_req;
+  vhp_pkg::ap_beat_t     ap_beat;
+  vhp_pkg::dma_status_e  ap_done;
+  logic [NumFn-1:0]      ap_fn_busy;
+  logic                  fw_valid_q, fw_ready, fw_rsp_valid;
+  vhp_pkg::rb_req_t      fw_req_q;
+  vhp_pkg::rb_rsp_t      fw_rsp;
+  assign p_rd_valid[2:0] = rd_valid_q[2:0];
+  assign p_rd_req[2:0]   = rd_req_q[2:0];
+  assign c_rd_ready[2:0] = rd_ready[2:0];
+  assign p_wr_valid[1:0] = wr_valid_q[1:0];
+  assign p_wr_req[1:0]   = wr_req_q[1:0];
+  assign c_wr_ready[1:0] = wr_ready[1:0];
+
+  vhp_peer_mem u_peer_mem (
+    .clk_i(user_clk), .rst_i(user_reset),
+    .rb_req_valid_i(fw_valid_q), .rb_req_ready_o(fw_ready), .rb_req_i(fw_req_q),
+    .rb_rsp_valid_o(fw_rsp_valid), .rb_rsp_o(fw_rsp),
+    .ap_req_valid_i(ap_req_valid), .ap_req_ready_o(ap_req_ready), .ap_req_i(ap_req),
+    .ap_beat_valid_i(ap_beat_valid), .ap_beat_ready_o(ap_beat_ready), .ap_beat_i(ap_beat),
+    .ap_done_valid_o(ap_done_valid), .ap_done_o(ap_done), .ap_refused_o(ap_refused), .ap_fn_busy_o(ap_fn_busy),
+    .soc_rd_valid_i(rd_valid_q[vhp_pkg::RdSoc]), .soc_rd_ready_o(c_rd_ready[vhp_pkg::RdSoc]),
+    .soc_rd_i(rd_req_q[vhp_pkg::RdSoc]),
+    .rd_valid_o(p_rd_valid[vhp_pkg::RdSoc]), .rd_ready_i(rd_ready[vhp_pkg::RdSoc]), .rd_o(p_rd_req[vhp_pkg::RdSoc]),
+    .rd_done_valid_i(rd_done_valid), .rd_done_i(rd_done),
+    .ntf_wr_valid_i(wr_valid_q[vhp_pkg::WrNotify]), .ntf_wr_ready_o(c_wr_ready[vhp_pkg::WrNotify]),
+    .ntf_wr_i(wr_req_q[vhp_pkg::WrNotify]),
+    .wr_valid_o(p_wr_valid[vhp_pkg::WrNotify]), .wr_ready_i(wr_ready[vhp_pkg::WrNotify]),
+    .wr_o(p_wr_req[vhp_pkg::WrNotify]),
+    .wr_cmpl_valid_i(wr_cmpl_valid[vhp_pkg::WrNotify]), .wr_cmpl_i(wr_cmpl[vhp_pkg::WrNotify]),
+    .lane_taken_i(p_wr_valid[vhp_pkg::WrLane] && wr_ready[vhp_pkg::WrLane]), .lane_wr_i(p_wr_req[vhp_pkg::WrLane]),
+    .lane_cmpl_i(wr_cmpl_valid[vhp_pkg::WrLane]),
+    .log_wr_valid_o(p_wr_valid[vhp_pkg::WrLog]), .log_wr_ready_i(wr_ready[vhp_pkg::WrLog]),
+    .log_wr_o(p_wr_req[vhp_pkg::WrLog]),
+    .log_cmpl_valid_i(wr_cmpl_valid[vhp_pkg::WrLog]), .log_cmpl_i(wr_cmpl[vhp_pkg::WrLog]),
+    .idle_o(peer_idle)
+  );
+
+  // Completions of the notification stream that are C's: a bit per command.
+  logic       own_q [64];
+  logic [5:0] own_put_q, own_get_q;
+  always_ff @(posedge user_clk) begin
+    if (p_wr_valid[vhp_pkg::WrNotify] && wr_ready[vhp_pkg::WrNotify]) begin
+      own_q[own_put_q] <= c_wr_ready[vhp_pkg::WrNotify] && wr_valid_q[vhp_pkg::WrNotify];
+      own_put_q        <= own_put_q + 6'd1;
+    end
+    if (wr_cmpl_valid[vhp_pkg::WrNotify]) own_get_q <= own_get_q + 6'd1;
+    if (user_reset) begin
+      own_put_q <= '0;
+      own_get_q <= '0;
+    end
+  end
 
   vhp_pcie #(.ConfigFull(ConfigFull)) u_dut (
     .clk_i(user_clk),
@@ -197,15 +261,18 @@ module pcie_bench #(
     .cfg_interrupt_msix_mask,
     .rb_req_valid_o(rb_req_valid), .rb_req_ready_i(rb_req_ready_q), .rb_req_o(rb_req),
     .rb_rsp_valid_i(rb_rsp_valid_q), .rb_rsp_i(rb_rsp_q),
-    .rd_req_valid_i(rd_valid_q), .rd_req_ready_o(rd_ready), .rd_req_i(rd_req_q),
+    .ap_req_valid_o(ap_req_valid), .ap_req_ready_i(ap_req_ready), .ap_req_o(ap_req),
+    .ap_beat_valid_o(ap_beat_valid), .ap_beat_ready_i(ap_beat_ready), .ap_beat_o(ap_beat),
+    .ap_done_valid_i(ap_done_valid), .ap_done_i(ap_done), .ap_refused_i(ap_refused), .ap_fn_busy_i(ap_fn_busy),
+    .rd_req_valid_i(p_rd_valid), .rd_req_ready_o(rd_ready), .rd_req_i(p_rd_req),
     .rd_done_valid_o(rd_done_valid), .rd_done_o(rd_done), .ram_wr_valid_o(ram_wr_valid), .ram_wr_o(ram_wr),
-    .wr_req_valid_i(wr_valid_q), .wr_req_ready_o(wr_ready), .wr_req_i(wr_req_q),
+    .wr_req_valid_i(p_wr_valid), .wr_req_ready_o(wr_ready), .wr_req_i(p_wr_req),
     .wr_cmpl_valid_o(wr_cmpl_valid), .wr_cmpl_o(wr_cmpl),
     .fn_flr_pending_o(flr_pending), .fn_flr_done_i(flr_done_q), .fn_msix_enable_o(msix_enable),
     .config_enable_i(1'b1), .stats_o(stats), .idle_o(idle)
   );
 
-  assign card_idle_o = idle && rd_valid_q == '0 && wr_valid_q == '0 && !rb_busy_q;
+  assign card_idle_o = idle && rd_valid_q == '0 && wr_valid_q == '0 && !rb_busy_q && peer_idle && !fw_valid_q;
 
   // ---------------------------------------------------------------- register target
   bit        rb_err;
@@ -240,7 +307,7 @@ module pcie_bench #(
   always_ff @(posedge user_clk) begin
     for (int c = 0; c < int'(vhp_pkg::NumRdClients); c++) begin
       if (user_reset) rd_valid_q[c] <= 1'b0;
-      else if (!rd_valid_q[c] || rd_ready[c]) begin
+      else if (!rd_valid_q[c] || c_rd_ready[c]) begin
         rd_valid_q[c] <= bench_rd_req(c, rd_func, rd_addr, rd_len, rd_ram, rd_cookie);
         rd_req_q[c]   <= {rd_func, rd_addr, rd_len[16:0], rd_ram[16:0], rd_cookie[9:0]};
       end
@@ -248,9 +315,11 @@ module pcie_bench #(
     if (!user_reset) begin
       if (ram_wr_valid) begin
         for (int b = 0; b < 2; b++)
-          if (ram_wr.we[b]) bench_ram(32'(ram_wr.client), b, 32'(ram_wr.row[b]), ram_wr.be[b], ram_wr.data[b]);
+          if (ram_wr.we[b] && !(ram_wr.client == vhp_pkg::RdSoc && ram_wr.row[b][9]))
+            bench_ram(32'(ram_wr.client), b, 32'(ram_wr.row[b]), ram_wr.be[b], ram_wr.data[b]);
       end
-      if (rd_done_valid) bench_rd_done(32'(rd_done.client), 32'(rd_done.cookie), 32'(rd_done.status));
+      if (rd_done_valid && !(rd_done.client == vhp_pkg::RdSoc && rd_done.cookie[9]))
+        bench_rd_done(32'(rd_done.client), 32'(rd_done.cookie), 32'(rd_done.status));
     end
   end
 
@@ -260,16 +329,32 @@ module pcie_bench #(
   bit [31:0]  wr_kind, wr_len, wr_ram, wr_patch;
   bit [511:0] wr_imm;
   always_ff @(posedge user_clk) begin
-    for (int c = 0; c < int'(vhp_pkg::NumWrClients); c++) begin
+    for (int c = 0; c < int'(WrC); c++) begin
       if (user_reset) wr_valid_q[c] <= 1'b0;
       else begin
-        if (wr_valid_q[c] && wr_ready[c]) bench_wr_taken(c);
-        if (!wr_valid_q[c] || wr_ready[c]) begin
+        if (wr_valid_q[c] && c_wr_ready[c]) bench_wr_taken(c);
+        if (!wr_valid_q[c] || c_wr_ready[c]) begin
           wr_valid_q[c] <= bench_wr_req(c, wr_kind, wr_func, wr_addr, wr_len, wr_ram, wr_patch, wr_imm);
           wr_req_q[c]   <= {wr_kind[1:0], wr_func, 2'd0, wr_addr, wr_len[16:0], wr_ram[16:0], wr_patch[20:0], wr_imm};
         end
-        if (wr_cmpl_valid[c]) bench_wr_cmpl(c, 32'(wr_cmpl[c].status));
+        if (wr_cmpl_valid[c] && (c != int'(vhp_pkg::WrNotify) || own_q[own_get_q]))
+          bench_wr_cmpl(c, 32'(wr_cmpl[c].status));
       end
+    end
+  end
+
+  // ---------------------------------------------------------------- firmware
+  bit        fw_write;
+  bit [31:0] fw_addr, fw_data;
+  always_ff @(posedge user_clk) begin
+    if (user_reset) begin
+      fw_valid_q <= 1'b0;
+    end else begin
+      if (!fw_valid_q || fw_ready) begin
+        fw_valid_q <= bench_fw_req(fw_write, fw_addr, fw_data);
+        fw_req_q   <= '{func: 8'd0, bar: 3'd0, addr: fw_addr[23:0], write: fw_write, be: 4'hf, wdata: fw_data};
+      end
+      if (fw_rsp_valid) bench_fw_rsp(fw_rsp.err, fw_rsp.rdata);
     end
   end
 

@@ -86,7 +86,7 @@ static void iommu_refuses(void)
 	CHECK(bench->faults == 2000 && bench->rd_errors == 2000, "%u faults, %u counted", bench->faults,
 	      bench->rd_errors);
 	bench->expect_read_errors = false;
-	rd_submit(3, 1, HOST_BASE + 5, 9000, 3, 600);
+	rd_submit(3, 1, HOST_BASE + 5, 9000, 3, 501);
 	run_quiet(10000);
 	bench_close();
 	case_end();
@@ -103,8 +103,8 @@ static void done_after_data(void)
 	bench->cfg.split_pct = 70;
 	bench_open();
 	for (unsigned int i = 0; i < 60; i++)
-		rd_submit(i % RD_CLIENTS, (uint8_t)(i % NUM_FN), HOST_BASE + rnd(0x80000), 1500 + rnd(500), 2048 * i,
-			  i);
+		rd_submit(i % RD_CLIENTS, (uint8_t)(i % NUM_FN), HOST_BASE + rnd(0x80000), 1500 + rnd(500),
+			  2048 * (i / RD_CLIENTS), i);
 	run_quiet(100000); /* bench_rd_done compares all bytes at the done */
 	bench_close();
 	case_end();
@@ -143,8 +143,8 @@ static void completion_buffer(unsigned int rcb)
 	bench->cfg.rc_valid_pct = 30;
 	bench->cfg.down_rate = 256;
 	bench_open();
-	for (unsigned int i = 0; i < 60; i++)
-		rd_submit(i % RD_CLIENTS, 1, HOST_BASE + 4096 * i + rnd(64), 1 + rnd(8000), 8192 * (i / 4), i);
+	for (unsigned int i = 0; i < 45; i++)
+		rd_submit(i % 3, 1, HOST_BASE + 4096 * i + rnd(64), 1 + rnd(8000), 8192 * (i / 3), i);
 	run_quiet(200000);
 	bench_close();
 	case_end();

@@ -27,7 +27,7 @@ static void random_reads(unsigned int n)
 	uint64_t stop = vhp_model_cycle(bench->m) + 2000000;
 
 	while (n && vhp_model_cycle(bench->m) < stop) {
-		unsigned int c = rnd(RD_CLIENTS), slot = rnd(16), len = random_len();
+		unsigned int c = rnd(RD_CLIENTS), slot = rnd(c == RD_SOC ? 8 : 16), len = random_len();
 
 		if (!bench->rd[c][slot].busy) {
 			uint64_t addr = HOST_BASE +
