@@ -7,12 +7,14 @@ package vhp_lane_pkg;
   // ---------------------------------------------------------------- sizes
   localparam int unsigned Segs     = vhp_pkg::MaxChain;  // segments held per queue; one whole chain always fits
   localparam int unsigned Chains   = 64;   // chain records held per queue: 64 buffers of 1526 bytes hold MaxPacket
+  localparam int unsigned Entries  = 128;  // avail entries per queue: twice what 1 us at 50 Mpps takes
   localparam int unsigned Heads    = 64;   // heads between avail ring and walk, per queue
   localparam int unsigned Slots    = 16;   // descriptor lines per queue
   localparam int unsigned Packets  = 128;  // packets in flight
   localparam int unsigned PktRows  = vhp_pkg::PktBufBytes / 64;
   localparam int unsigned SegW     = $clog2(Segs);
   localparam int unsigned ChainW   = $clog2(Chains);
+  localparam int unsigned EntryW   = $clog2(Entries);
   localparam int unsigned HeadW    = $clog2(Heads);
   localparam int unsigned SlotW    = $clog2(Slots);
   localparam int unsigned PktW     = $clog2(Packets);
@@ -25,10 +27,22 @@ package vhp_lane_pkg;
 
   // ---------------------------------------------------------------- firmware's writes, to whom they concern
   // Word numbers of vhp_lane.queue and vhp_lane.region.
-  localparam logic [3:0] CtxCfg = 4'd0, CtxVector = 4'd1, CtxDescLo = 4'd2, CtxDescHi = 4'd3, CtxAvailLo = 4'd4,
-                         CtxAvailHi = 4'd5, CtxUsedLo = 4'd6, CtxUsedHi = 4'd7, CtxIdx = 4'd8;
-  localparam logic [2:0] RgnGpaLo = 3'd0, RgnGpaHi = 3'd1, RgnLastLo = 3'd2, RgnLastHi = 3'd3, RgnIovaLo = 3'd4,
-                         RgnIovaHi = 3'd5, RgnCtrl = 3'd6;
+  localparam logic [3:0] CtxCfg     = 4'(vhp_regs_pkg::LaneQueueCfg >> 2);
+  localparam logic [3:0] CtxVector  = 4'(vhp_regs_pkg::LaneQueueVector >> 2);
+  localparam logic [3:0] CtxDescLo  = 4'(vhp_regs_pkg::LaneQueueDescLo >> 2);
+  localparam logic [3:0] CtxDescHi  = 4'(vhp_regs_pkg::LaneQueueDescHi >> 2);
+  localparam logic [3:0] CtxAvailLo = 4'(vhp_regs_pkg::LaneQueueAvailLo >> 2);
+  localparam logic [3:0] CtxAvailHi = 4'(vhp_regs_pkg::LaneQueueAvailHi >> 2);
+  localparam logic [3:0] CtxUsedLo  = 4'(vhp_regs_pkg::LaneQueueUsedLo >> 2);
+  localparam logic [3:0] CtxUsedHi  = 4'(vhp_regs_pkg::LaneQueueUsedHi >> 2);
+  localparam logic [3:0] CtxIdx     = 4'(vhp_regs_pkg::LaneQueueIdx >> 2);
+  localparam logic [2:0] RgnGpaLo   = 3'(vhp_regs_pkg::LaneRegionGpaLo >> 2);
+  localparam logic [2:0] RgnGpaHi   = 3'(vhp_regs_pkg::LaneRegionGpaHi >> 2);
+  localparam logic [2:0] RgnLastLo  = 3'(vhp_regs_pkg::LaneRegionLastLo >> 2);
+  localparam logic [2:0] RgnLastHi  = 3'(vhp_regs_pkg::LaneRegionLastHi >> 2);
+  localparam logic [2:0] RgnIovaLo  = 3'(vhp_regs_pkg::LaneRegionIovaLo >> 2);
+  localparam logic [2:0] RgnIovaHi  = 3'(vhp_regs_pkg::LaneRegionIovaHi >> 2);
+  localparam logic [2:0] RgnCtrl    = 3'(vhp_regs_pkg::LaneRegionCtrl >> 2);
 
   typedef struct packed {
     logic            valid;
@@ -76,6 +90,7 @@ package vhp_lane_pkg;
     logic [15:0]           head;
     logic [17:0]           total;   // bytes, saturating
     logic [8:0]            nsegs;   // 1..256
+    logic [8:0]            ndescs;  // of the queue's descriptor table, 1..256
     logic                  big;     // one segment is longer than a read request may be
   } chain_t;
 
@@ -158,6 +173,11 @@ package vhp_lane_pkg;
   function automatic logic [vhp_pkg::RamAddrW-1:0] ram_other(input logic [1:0] area, input logic [4:0] q,
                                                              input logic line, input logic [5:0] off);
     return {area, 3'd0, q, line, off};
+  endfunction
+
+  // Entries: banks in turn every 32, as a read brings them.
+  function automatic logic [vhp_pkg::RamAddrW-1:0] ram_entry(input logic [4:0] q, input logic [EntryW-1:0] pos);
+    return {AreaEntry, 2'd0, pos[6], q, pos[5:0], 1'b0};
   endfunction
 
   // Cookies: bit 9 clear: descriptor line {queue, slot}; set: {queue, what}.

@@ -59,24 +59,32 @@ module vhp_lanes (
   logic [N-1:0][14:0]       at;
   vhp_pkg::stop_reason_e [N-1:0] reason;
   vhp_lane_pkg::stop_t [1:0]     stop;
-  logic [vhp_pkg::NumQueues-1:0][15:0] avail_idx, used_idx;
-  vhp_lane_pkg::seq_t       seq, seq_done;
+  // Streams of write commands: [0] writer, [1] used writer, [2], [3] notifications of the sources, of the sinks.
+  localparam int unsigned Streams = 4;
+  vhp_lane_pkg::seq_t [Streams-1:0] seq, seq_done;
   logic                     regs_work, ctrl_work, mux_work, planner_work, writer_work;
 
   // ---------------------------------------------------------------- registers and lives
-  vhp_pkg::lane_t   stat_lane;
+  vhp_pkg::lane_t   stat_lane, scan;
+  logic [2:0]       stat_word;
   logic [7:0][31:0] stat;
+  logic [31:0]      stat_q;
+  vhp_pkg::qid_t    idx_qid;
+  logic [15:0]      avail_idx, used_idx;
+  logic [1:0][15:0] scan_pos;
+
+  always_ff @(posedge clk_i) stat_q <= stat[stat_word];
 
   vhp_lane_regs u_regs (
     .clk_i, .rst_i, .rb_req_valid_i, .rb_req_ready_o, .rb_req_i, .rb_rsp_valid_o, .rb_rsp_o,
     .ctx_wr_o (ctx_wr), .rgn_wr_o (rgn_wr), .enable_o (enable), .busy_i (lane_busy), .event_set_i (event_set),
-    .reason_i (reason), .sink_i (sink), .at_i (at), .avail_idx_i (avail_idx), .used_idx_i (used_idx),
-    .stat_lane_o (stat_lane), .stat_i (stat), .irq_o, .work_o (regs_work)
+    .reason_i (reason), .sink_i (sink), .at_i (at), .idx_qid_o (idx_qid), .idx_i ({used_idx, avail_idx}),
+    .stat_lane_o (stat_lane), .stat_word_o (stat_word), .stat_i (stat_q), .irq_o, .work_o (regs_work)
   );
 
-  vhp_lane_ctrl u_ctrl (
+  vhp_lane_ctrl #(.Streams(Streams)) u_ctrl (
     .clk_i, .rst_i, .enable_i (enable), .stop_i (stop), .stage_busy_i (stage_busy),
-    .seq_issued_i (seq - 16'd1), .seq_done_i (seq_done), .avail_idx_i (avail_idx),
+    .seq_i (seq), .seq_done_i (seq_done), .scan_o (scan), .pos_i (scan_pos),
     .init_o (init), .run_o (run), .busy_o (lane_busy), .event_set_o (event_set), .reason_o (reason), .sink_o (sink),
     .at_o (at), .work_o (ctrl_work)
   );
@@ -113,7 +121,7 @@ module vhp_lanes (
       .chk_valid_i (chk_valid[e]), .chk_lane_i (chk_lane), .view_o (view[e]),
       .rd_req_valid_o (rd_req_valid_o[e]), .rd_req_ready_i (rd_req_ready_i[e]), .rd_req_o (rd_req_o[e]),
       .rd_done_valid_i, .rd_done_i, .ram_wr_valid_i, .ram_wr_i,
-      .nw_valid_o (nw_valid[e]), .nw_ready_i (nw_ready[e]), .nw_o (nw[e]), .nw_seq_i (seq), .seq_done_i (seq_done),
+      .nw_valid_o (nw_valid[e]), .nw_ready_i (nw_ready[e]), .nw_o (nw[e]), .nw_seq_i (seq[2+e]), .seq_done_i (seq_done[2+e]),
       .xl_translate_o (xl_translate[e]), .xl_port_o (xl_port[e]), .xl_addr_o (xl_addr[e]), .xl_len_o (xl_len[e]),
       .xl_hit_i (xl_hit[e]), .xl_wrap_i (xl_wrap[e]), .xl_iova_i (xl_iova[e]),
       .push_valid_o (push_valid[e]), .push_lane_o (push_lane[e]), .push_chain_o (push_chain[e]),
@@ -172,7 +180,7 @@ module vhp_lanes (
     .pkt_status_i (pkt_status), .free_pkt_o (free_pkt), .free_rows_valid_o (free_rows_valid), .free_rows_o (free_rows),
     .chain_rd_lane_o (write_rd_lane), .chain_rd_ptr_o (write_rd_ptr), .chain_rd_i (chain_rd[1][1]),
     .seg_rd_ptr_o (seg_rd_ptr[1]), .seg_rd_i (seg_rd[1]), .chain_pop_o (chain_pop[1]), .seg_pop_o (seg_pop[1]),
-    .wr_valid_o (wp_valid), .wr_ready_i (wp_ready), .wr_o (wp), .wr_seq_i (seq), .seq_done_i (seq_done),
+    .wr_valid_o (wp_valid), .wr_ready_i (wp_ready), .wr_o (wp), .wr_seq_i (seq[0]), .seq_done_i (seq_done[0]),
     .ev_valid_o (ev_valid), .ev_room_i (ev_room), .ev_o (ev),
     .moved_valid_o (moved_valid), .moved_lane_o (moved_lane), .moved_len_o (moved_len), .work_o (writer_work)
   );
@@ -188,19 +196,19 @@ module vhp_lanes (
     .out_data_o  (used_ev),
     .level_o     (ev_level)
   );
-  assign ev_room = ev_level <= 6'd28;
+  assign ev_room = ev_level <= 6'd26;
 
   vhp_used u_used (
     .clk_i, .rst_i, .ctx_wr_i (ctx_wr), .init_i (init), .pkt_valid_i (pkt_valid), .pkt_lane_i (pkt_lane),
     .quiet_o (quiet), .busy_o (used_busy), .stop_o (stop[1]),
     .ev_valid_i (used_ev_valid), .ev_ready_o (used_ev_ready), .ev_i (used_ev),
-    .wr_valid_o (wu_valid), .wr_ready_i (wu_ready), .wr_o (wu), .wr_seq_i (seq), .seq_done_i (seq_done),
+    .wr_valid_o (wu_valid), .wr_ready_i (wu_ready), .wr_o (wu), .wr_seq_i (seq[1]), .seq_done_i (seq_done[1]),
     .chk_valid_o (chk_valid), .chk_lane_o (chk_lane), .view_i (view),
     .fn_msix_enable_i, .isr_set_o, .irq_valid_o (irq_valid), .irq_qid_o (irq_qid),
-    .avail_idx_o (avail_idx), .used_idx_o (used_idx)
+    .scan_i (scan), .pos_o (scan_pos), .idx_qid_i (idx_qid), .avail_idx_o (avail_idx), .used_idx_o (used_idx)
   );
 
-  vhp_wr_mux #(.N(4)) u_mux (
+  vhp_wr_mux #(.N(Streams), .Lines(4'b0010), .Flying(256)) u_mux (
     .clk_i, .rst_i,
     .in_valid_i ({nw_valid, wu_valid, wp_valid}), .in_ready_o ({nw_ready, wu_ready, wp_ready}), .in_i ({nw, wu, wp}),
     .seq_o (seq), .seq_done_o (seq_done),

@@ -7,6 +7,8 @@
 //             (both rings, in plan order), its payload reads go out, and the writer finds it in the table.
 // Rules       Source chain below NetHdrLen: StopShortPacket; above MaxPacket: StopLongPacket. A packet that the sink
 //             can never hold is planned as a drop. A fault record stops the lane once it is at the head.
+//             Without mergeable buffers the sink can never hold what its next chain cannot; with them, what all it can
+//             post cannot: its descriptors are all held, or the FIFOs of chains or segments are full.
 // Handshake   rd_req_*: valid/ready. src_/snk_push_*: new records in the chain FIFOs. free_*: the writer has finished
 //             with the oldest packet, with its bytes. stop_o: the lane stops (one cycle). done/bad per table entry for the writer.
 // Latency     4 cycles per packet, 2 more per further sink chain of a merged packet.
@@ -72,6 +74,7 @@ module vhp_planner (
   localparam int unsigned PktW    = vhp_lane_pkg::PktW;
   localparam int unsigned PktRowW = vhp_lane_pkg::PktRowW;
   localparam int unsigned ByteW   = 24;   // Chains * 2^18
+  localparam int unsigned DescW   = 10;   // Segs + Chains
 
   typedef enum logic [2:0] {PPick, PRead, PGet, PDecide, PMoreRead, PMoreGet, PMoreAdd} pstate_e;
 
@@ -85,7 +88,7 @@ module vhp_planner (
 
   // ---------------------------------------------------------------- contexts
   logic [N-1:0]           mrg_q;
-  logic [N-1:0][3:0]      snk_log2_q;
+  logic [N-1:0][DescW-1:0] snk_size_q;   // of the descriptor table; from 512 on more than can be held
   logic [N-1:0][7:0]      src_func_q;
 
   always_ff @(posedge clk_i) begin
@@ -93,7 +96,7 @@ module vhp_planner (
       if (ctx_wr_i.valid && ctx_wr_i.word == vhp_lane_pkg::CtxCfg) begin
         if (ctx_wr_i.qid == vhp_pkg::qid_t'(l * 2)) src_func_q[l] <= ctx_wr_i.data[7:0];
         if (ctx_wr_i.qid == vhp_pkg::qid_t'(l * 2 + 1)) begin
-          snk_log2_q[l] <= ctx_wr_i.data[11:8];
+          snk_size_q[l] <= ctx_wr_i.data[11:8] >= 4'd9 ? DescW'(512) : DescW'(10'd1 << ctx_wr_i.data[11:8]);
           mrg_q[l]      <= ctx_wr_i.data[14];
         end
       end
@@ -104,6 +107,7 @@ module vhp_planner (
   logic [N-1:0][1:0][ChainW-1:0] rp_q;
   logic [N-1:0][1:0][ChainW:0]   cnt_q;      // records not planned yet
   logic [N-1:0][ByteW-1:0]       bytes_q;    // in the sink's
+  logic [N-1:0][DescW-1:0]       descs_q;    // of the sink's descriptor table, held by them
   logic [N-1:0]                  kfault_q;   // the sink's last record is a fault
   vhp_pkg::stop_reason_e [N-1:0] kreason_q;
   logic [N-1:0][15:0]            kpos_q;
@@ -122,7 +126,11 @@ module vhp_planner (
   logic [ChainW:0]      n_q;          // sink chains taken
   logic [17:0]          got_q;        // bytes in them, saturating
   logic [ByteW-1:0]     got_bytes_q;
+  logic [DescW-1:0]     got_descs_q;
+  logic [18:0]          got_next;
   vhp_lane_pkg::pktrow_t rows_q;
+  logic                 run_cur_q, short_q, long_q, one_left_q;
+  assign got_next = 19'(got_q) + 19'(chain_rd_i[1].total);
 
   vhp_rr_pick #(.N(N)) u_pick (.req_i(cand_q), .last_i(last_q), .valid_o(any), .idx_o(pick));
 
@@ -150,8 +158,8 @@ module vhp_planner (
     reason    = s_q.reason;
     stop_sink = 1'b0;
     stop_pos  = s_q.pos;
-    if (st_q == PDecide && run_i[lane_q]) begin
-      if (kfault_cur_q && c_q[1] == (ChainW+1)'(1)) begin
+    if (st_q == PDecide && run_cur_q) begin
+      if (kfault_cur_q && one_left_q) begin
         stop      = 1'b1;
         reason    = kreason_q[lane_q];
         stop_pos  = kpos_q[lane_q];
@@ -160,10 +168,10 @@ module vhp_planner (
         stop = 1'b0;
       end else if (s_q.fault) begin
         stop = 1'b1;
-      end else if (s_q.total < 18'(vhp_pkg::NetHdrLen)) begin
+      end else if (short_q) begin
         stop   = 1'b1;
         reason = vhp_pkg::StopShortPacket;
-      end else if (s_q.total > 18'(vhp_pkg::MaxPacket)) begin
+      end else if (long_q) begin
         stop   = 1'b1;
         reason = vhp_pkg::StopLongPacket;
       end else if (c_q[1] == '0) begin
@@ -186,7 +194,7 @@ module vhp_planner (
       end else begin
         block = 1'b1;
       end
-    end else if (st_q == PMoreAdd && run_i[lane_q]) begin
+    end else if (st_q == PMoreAdd && run_cur_q) begin
       go = got_q >= s_q.total;
     end
   end
@@ -199,6 +207,7 @@ module vhp_planner (
   assign chain_rd_ptr_o  = rp_cur_q;
 
   always_ff @(posedge clk_i) begin
+    run_cur_q <= run_i[lane_q];
     unique case (st_q)
       PPick: begin
         lane_q <= pick;
@@ -223,6 +232,10 @@ module vhp_planner (
         n_q         <= (ChainW+1)'(1);
         got_q       <= chain_rd_i[1].total;
         got_bytes_q <= ByteW'(chain_rd_i[1].total);
+        got_descs_q <= DescW'(chain_rd_i[1].ndescs);
+        short_q     <= chain_rd_i[0].total < 18'(vhp_pkg::NetHdrLen);
+        long_q      <= chain_rd_i[0].total > 18'(vhp_pkg::MaxPacket);
+        one_left_q  <= c_q[1] == (ChainW+1)'(1);
         one_fits_q  <= chain_rd_i[1].total >= chain_rd_i[0].total && !chain_rd_i[1].fault;
         enough_q    <= b_q >= ByteW'(chain_rd_i[0].total);
         rows_q      <= PktRowW'((chain_rd_i[0].total + 18'd63) >> 6);
@@ -240,11 +253,12 @@ module vhp_planner (
       PMoreGet: begin
         st_q  <= PMoreAdd;
         n_q   <= n_q + 1'b1;
-        got_q <= got_q + chain_rd_i[1].total < got_q ? '1 : got_q + chain_rd_i[1].total;
+        got_q <= got_next[18] ? '1 : got_next[17:0];
         got_bytes_q <= got_bytes_q + ByteW'(chain_rd_i[1].total);
+        got_descs_q <= got_descs_q + DescW'(chain_rd_i[1].ndescs);
       end
       default: begin   // PMoreAdd
-        if (!run_i[lane_q] || plan) begin
+        if (!run_cur_q || plan) begin
           st_q <= PPick;
         end else if (!go) begin
           rp_cur_q[1] <= rp_cur_q[1] + 1'b1;
@@ -258,31 +272,55 @@ module vhp_planner (
     end
   end
 
-  // What the plan takes from the sink.
-  logic [ChainW:0]  take_k;
-  logic [ByteW-1:0] take_bytes;
-  assign take_k     = !plan || drop ? '0 : n_q;
-  assign take_bytes = !plan || drop ? '0 : got_bytes_q;
+  // What comes and what a plan takes, one cycle late: a plan's lane is looked at again two cycles after it at the
+  // earliest, and so are counts and bytes, always of the same moment.
+  logic [1:0]           push_q;
+  vhp_pkg::lane_t [1:0] push_lane_q;
+  vhp_lane_pkg::chain_t push_chain_q;   // the sink's
+  logic                 plan_q, take_q;
+  vhp_pkg::lane_t       plan_lane_q;
+  logic [ChainW:0]      take_k_q;
+  logic [ByteW-1:0]     take_bytes_q;
+  logic [DescW-1:0]     take_descs_q;
+  vhp_lane_pkg::pktrow_t take_rows_q;
+
+  always_ff @(posedge clk_i) begin
+    push_q       <= rst_i ? '0 : push_valid_i;
+    push_lane_q  <= push_lane_i;
+    push_chain_q <= push_chain_i[1];
+    plan_q       <= plan && !rst_i;
+    take_q       <= plan && !drop && !rst_i;
+    plan_lane_q  <= lane_q;
+    take_k_q     <= n_q;
+    take_bytes_q <= got_bytes_q;
+    take_descs_q <= got_descs_q;
+    take_rows_q  <= drop ? '0 : rows_q;
+  end
 
   always_ff @(posedge clk_i) begin
     for (int unsigned l = 0; l < N; l++) begin
       automatic logic me = lane_q == vhp_pkg::lane_t'(l);
-      automatic logic s_push = push_valid_i[0] && push_lane_i[0] == vhp_pkg::lane_t'(l);
-      automatic logic k_push = push_valid_i[1] && push_lane_i[1] == vhp_pkg::lane_t'(l);
-      automatic logic [ByteW-1:0] add = k_push && !push_chain_i[1].fault ? ByteW'(push_chain_i[1].total) : '0;
-      cnt_q[l][0] <= cnt_q[l][0] + (ChainW+1)'(s_push) - (ChainW+1)'(me && plan);
-      cnt_q[l][1] <= cnt_q[l][1] + (ChainW+1)'(k_push) - (me ? take_k : '0);
-      bytes_q[l]  <= bytes_q[l] + add - (me ? take_bytes : '0);
+      automatic logic s_push = push_q[0] && push_lane_q[0] == vhp_pkg::lane_t'(l);
+      automatic logic k_push = push_q[1] && push_lane_q[1] == vhp_pkg::lane_t'(l);
+      automatic logic k_more = k_push && !push_chain_q.fault;
+      automatic logic s_take = plan_q && plan_lane_q == vhp_pkg::lane_t'(l);
+      automatic logic k_take = take_q && plan_lane_q == vhp_pkg::lane_t'(l);
+      if (s_push != s_take) cnt_q[l][0] <= s_push ? cnt_q[l][0] + 1'b1 : cnt_q[l][0] - 1'b1;
+      if (k_push || k_take) begin
+        cnt_q[l][1] <= cnt_q[l][1] + (ChainW+1)'(k_push) - (k_take ? take_k_q : '0);
+        bytes_q[l]  <= bytes_q[l] + (k_more ? ByteW'(push_chain_q.total) : '0) - (k_take ? take_bytes_q : '0);
+        descs_q[l]  <= descs_q[l] + (k_more ? DescW'(push_chain_q.ndescs) : '0) - (k_take ? take_descs_q : '0);
+      end
       if (me && plan) begin
         rp_q[l][0] <= rp_q[l][0] + 1'b1;
-        rp_q[l][1] <= rp_q[l][1] + take_k[ChainW-1:0];
+        if (!drop) rp_q[l][1] <= rp_q[l][1] + n_q[ChainW-1:0];
       end
-      if (k_push && push_chain_i[1].fault) begin
+      if (k_push && push_chain_q.fault) begin
         kfault_q[l]  <= 1'b1;
-        kreason_q[l] <= push_chain_i[1].reason;
-        kpos_q[l]    <= push_chain_i[1].pos;
+        kreason_q[l] <= push_chain_q.reason;
+        kpos_q[l]    <= push_chain_q.pos;
       end
-      full_q[l] <= cnt_q[l][1][ChainW] || 16'(cnt_q[l][1]) >= 16'd1 << snk_log2_q[l] || snk_stalled_i[l];
+      full_q[l] <= cnt_q[l][1][ChainW] || descs_q[l] >= snk_size_q[l] || snk_stalled_i[l];
       // Blocked: until the sink has more than was looked at, or what it has becomes all that it can have.
       if (me && block && cnt_q[l][1] == c_q[1]) blocked_q[l] <= 1'b1;
       if (k_push || (full_q[l] && quiet_i[l] && !(me && st_q != PPick))) blocked_q[l] <= 1'b0;
@@ -292,6 +330,7 @@ module vhp_planner (
         rp_q[l]      <= '0;
         cnt_q[l]     <= '0;
         bytes_q[l]   <= '0;
+        descs_q[l]   <= '0;
         kfault_q[l]  <= 1'b0;
         blocked_q[l] <= 1'b0;
         full_q[l]    <= 1'b0;
@@ -321,16 +360,16 @@ module vhp_planner (
 
   // ---------------------------------------------------------------- packet table
   vhp_lane_pkg::packet_t table_mem [Packets];
-  logic [8:0]            reads_mem [Packets];   // reads of the packet
-  logic [8:0]            count_mem [Packets];   // of them done
+  // Reads are counted modulo 2^9 without an end: `end` is the count at which the packet's last one is done.
+  logic [8:0]            end_mem [Packets];
+  logic [8:0]            count_mem [Packets];
   vhp_pkg::dma_status_e  status_mem [Packets];
-  logic [Packets-1:0]    fresh_q, done_q, bad_q;
+  logic [Packets-1:0]    done_q, bad_q;
   vhp_lane_pkg::packet_t entry;
   vhp_lane_pkg::pktrow_t rows;
-  logic [8:0]            nreads;
+  logic [8:0]            nreads_q, tail_count_q;   // of the packet that is looked at; of the table's next entry
 
-  assign rows   = drop ? '0 : rows_q;
-  assign nreads = s_q.nsegs + 9'(s_q.big);
+  assign rows = drop ? '0 : rows_q;
 
   always_comb begin
     entry         = '0;
@@ -343,35 +382,38 @@ module vhp_planner (
     entry.mrg     = mrg_cur_q;
   end
 
-  assign pkt_valid_o = plan;
-  assign pkt_lane_o  = lane_q;
+  assign pkt_valid_o = plan_q;
+  assign pkt_lane_o  = plan_lane_q;
 
-  logic               done_mine, done_last;
-  vhp_lane_pkg::pkt_t done_idx;
-  logic [8:0]         done_count;
-  assign done_mine  = rd_done_valid_i && rd_done_i.client == vhp_pkg::RdPacket;
-  assign done_idx   = rd_done_i.cookie[PktW-1:0];
-  assign done_count = (fresh_q[done_idx] ? 9'd0 : count_mem[done_idx]) + 9'd1;
-  assign done_last  = done_count == reads_mem[done_idx];
+  // A read is done: count, then tell.
+  logic                 d_valid_q, d_last, e_valid_q;
+  vhp_lane_pkg::pkt_t   d_idx_q, e_idx_q;
+  vhp_pkg::dma_status_e d_status_q;
+  logic [8:0]           d_count;
+  assign d_count = count_mem[d_idx_q] + 9'd1;
+  assign d_last  = d_count == end_mem[d_idx_q];
 
   always_ff @(posedge clk_i) begin
+    if (st_q == PGet) nreads_q <= chain_rd_i[0].nsegs + 9'(chain_rd_i[0].big);
+    tail_count_q <= count_mem[tail_q];
+    d_valid_q    <= rd_done_valid_i && rd_done_i.client == vhp_pkg::RdPacket && !rst_i;
+    d_idx_q      <= rd_done_i.cookie[PktW-1:0];
+    d_status_q   <= rd_done_i.status;
+    e_valid_q    <= d_valid_q && d_last && !rst_i;
+    e_idx_q      <= d_idx_q;
+    if (d_valid_q) begin
+      count_mem[d_idx_q] <= d_count;
+      if (d_status_q != vhp_pkg::DmaOk) begin
+        status_mem[d_idx_q] <= d_status_q;
+        bad_q[d_idx_q]      <= 1'b1;
+      end
+    end
+    if (e_valid_q) done_q[e_idx_q] <= 1'b1;
     if (plan) begin
       table_mem[tail_q] <= entry;
-      reads_mem[tail_q] <= nreads;
-    end
-    if (done_mine) begin
-      count_mem[done_idx] <= done_count;
-      if (rd_done_i.status != vhp_pkg::DmaOk) status_mem[done_idx] <= rd_done_i.status;
-    end
-    if (done_mine) begin
-      fresh_q[done_idx] <= 1'b0;
-      if (done_last) done_q[done_idx] <= 1'b1;
-      if (rd_done_i.status != vhp_pkg::DmaOk) bad_q[done_idx] <= 1'b1;
-    end
-    if (plan) begin
-      fresh_q[tail_q] <= 1'b1;
-      done_q[tail_q]  <= drop;
-      bad_q[tail_q]   <= 1'b0;
+      end_mem[tail_q]   <= tail_count_q + nreads_q;
+      done_q[tail_q]    <= drop;
+      bad_q[tail_q]     <= 1'b0;
     end
   end
 
@@ -382,14 +424,14 @@ module vhp_planner (
   assign pkt_there_o  = used_pkts_q != '0;
 
   always_ff @(posedge clk_i) begin
-    used_pkts_q <= used_pkts_q + (PktW+1)'(plan) - (PktW+1)'(free_pkt_i);
-    used_rows_q <= used_rows_q + (plan ? (PktRowW+1)'(rows) : '0)
+    if (plan_q != free_pkt_i) used_pkts_q <= plan_q ? used_pkts_q + 1'b1 : used_pkts_q - 1'b1;
+    used_rows_q <= used_rows_q + (plan_q ? (PktRowW+1)'(take_rows_q) : '0)
                    - (free_rows_valid_i ? (PktRowW+1)'(free_rows_i) : '0);
     if (plan) begin
       tail_q     <= tail_q + 1'b1;
       row_tail_q <= row_tail_q + rows;
     end
-    // Looked at one cycle late; nothing is planned between PPick and PDecide. Room for the largest packet is known
+    // Looked at two cycles late; nothing is planned between PPick and PDecide. Room for the largest packet is known
     // at once, room for just this one in the second cycle of PDecide.
     waited_q  <= st_q == PDecide || st_q == PMoreAdd;
     entry_q   <= used_pkts_q < (PktW+1)'(Packets);
@@ -520,14 +562,14 @@ module vhp_planner (
     if (rst_i) jobs_q <= '0;
   end
 
-  assign work_o = |cand_q || st_q != PPick || job_level != '0 || rst_q != RIdle || req_valid_q || used_pkts_q != '0;
+  assign work_o = |cand_q || st_q != PPick || plan_q || d_valid_q || e_valid_q || job_level != '0 || rst_q != RIdle || req_valid_q || used_pkts_q != '0;
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
     if (!rst_i) begin
       assert (used_pkts_q <= (PktW+1)'(Packets));
       assert (used_rows_q <= (PktRowW+1)'(vhp_lane_pkg::PktRows));
-      if (done_mine) assert (!done_q[done_idx]);
+      if (e_valid_q) assert (!done_q[e_idx_q]);
     end
   end
 `endif

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Used rings and interrupts of all queues.
+// Used rings of all queues.
 //
 // Purpose     Used elements collect per queue in an aligned line of 8. A line leaves when it is full, at the ring's
 //             end, or when its lane has no packet in flight; then used->idx up to the last whole packet (the buffers
-//             of a merged packet must be seen together); then, if the driver wants it, MSI-X.
-// Interrupts  If the cached avail flags (used_event) allow it, at once. Else the index write must have left before
-//             they are read again (chk_*, answered by view_i), and that reading decides: never a lost one. One such
-//             reading is out per queue; what is written meanwhile is judged by the next.
-// Handshake   ev_*, wr_*: valid/ready. stop_o: a lane whose packet could not be read, with its position.
-// Latency     1 cycle per element, about 8 per line.
+//             of a merged packet must be seen together); then, if the driver wants it (vhp_used_irq), the interrupt.
+// Handshake   ev_*, wr_*: valid/ready, ready and valid from registers. stop_o: a lane whose packet could not be read,
+//             with its position. pos_o: avail indices {sink, source} of lane scan_i, avail_idx_o and used_idx_o: those of
+//             queue idx_qid_i, both one cycle late.
+// Indices     Contexts and indices lie in LUT RAMs, so one queue is looked at in a cycle; they are cleared one row per
+//             cycle from the end of rst_i on (no lane runs so early).
+// Latency     1 cycle per element, about 10 per line; elements go on collecting while another line leaves.
 
 module vhp_used (
   input  logic                         clk_i,
@@ -42,218 +43,263 @@ module vhp_used (
   output logic                         irq_valid_o,   // statistics: an interrupt went out
   output vhp_pkg::qid_t                irq_qid_o,
 
-  output logic [vhp_pkg::NumQueues-1:0][15:0] avail_idx_o,   // chains given back
-  output logic [vhp_pkg::NumQueues-1:0][15:0] used_idx_o
+  input  vhp_pkg::lane_t               scan_i,
+  output logic [1:0][15:0]             pos_o,
+  input  vhp_pkg::qid_t                idx_qid_i,
+  output logic [15:0]                  avail_idx_o,   // chains given back
+  output logic [15:0]                  used_idx_o
 );
 
   localparam int unsigned N = vhp_pkg::NumLanes;
   localparam int unsigned Q = vhp_pkg::NumQueues;
-  localparam int unsigned QRows = 1 << vhp_pkg::QidW;
+  localparam int unsigned QidW = vhp_pkg::QidW;
+  localparam int unsigned QRows = 1 << QidW;
 
-  typedef enum logic [3:0] {UIdle, ULoad, URotate, UElems, UIndex, UDecide, UView, UJudge, UMsix} ustate_e;
+  typedef enum logic [3:0] {UIdle, ULoad, UPrep, UElems, UIndex, UDiff, UDecide, UView, UJudge, UMsix} ustate_e;
 
   // ---------------------------------------------------------------- contexts
-  vhp_lane_pkg::queue_cfg_t [Q-1:0] cfg_q;
-  logic [Q-1:0][15:0] vector_q;
-  logic [Q-1:0][63:0] base_q;
-
-  // ---------------------------------------------------------------- state per queue
-  logic [Q-1:0][15:0] avail_q, used_q;      // used_q counts the elements that still collect, too
-  logic [Q-1:0][3:0]  cnt_q;
-  logic [Q-1:0][15:0] whole_q, shown_q;     // used index after the last whole packet, and as the driver sees it
-  logic [Q-1:0]       due_q;                // something is to be written
-  logic [N-1:0][7:0]  infl_q;
-  logic [Q-1:0]       no_int_q, uev_ok_q;   // what the driver wanted when we looked
-  logic [Q-1:0][15:0] uev_q;
-  logic [Q-1:0][15:0] sig_q;                // used index up to which the driver was told or did not want to be
-  logic [Q-1:0]       want_q, again_q, fly_q, live_q, res_q;
-  vhp_lane_pkg::seq_t [Q-1:0] want_seq_q, last_seq_q;
-  logic [Q-1:0][15:0] want_idx_q, last_idx_q, fly_idx_q;
-
-  assign avail_idx_o = avail_q;
-  always_comb begin
-    for (int unsigned q = 0; q < Q; q++) used_idx_o[q] = used_q[q] - 16'(cnt_q[q]);
-    for (int unsigned l = 0; l < N; l++) quiet_o[l] = infl_q[l] == '0;
-  end
-
-  // ---------------------------------------------------------------- choice
-  ustate_e       st_q;
-  vhp_pkg::qid_t qid_q, ev_qid, view_qid, flush_qid;
-  logic [N-1:0]  flush_q;
-  logic [Q-1:0]  view_elig_q;
-  logic          flush_any, view_any;
-  vhp_pkg::lane_t flush_lane, flush_last_q;
-  vhp_pkg::qid_t view_last_q;
-
-  vhp_rr_pick #(.N(N)) u_flush (.req_i(flush_q), .last_i(flush_last_q), .valid_o(flush_any), .idx_o(flush_lane));
-  vhp_rr_pick #(.N(Q)) u_view  (.req_i(view_elig_q), .last_i(view_last_q), .valid_o(view_any), .idx_o(view_qid));
-  // Sink before source.
-  assign flush_qid = {flush_lane, due_q[{flush_lane, 1'b1}]};
+  vhp_lane_pkg::queue_cfg_t cfg_mem [QRows];
+  logic [15:0] vector_mem [QRows];
+  logic [31:0] base_lo_mem [QRows], base_hi_mem [QRows];
+  logic [2:0]  line_mem [QRows];      // a ring of less than 8 entries has shorter lines: number of its last one
 
   always_ff @(posedge clk_i) begin
-    for (int unsigned l = 0; l < N; l++) begin
-      flush_q[l] <= !rst_i && infl_q[l] == '0 && (due_q[l*2] || due_q[l*2+1]);
+    if (ctx_wr_i.valid) begin
+      if (ctx_wr_i.word == vhp_lane_pkg::CtxCfg) begin
+        cfg_mem[ctx_wr_i.qid]  <= ctx_wr_i.data[17:0];
+        line_mem[ctx_wr_i.qid] <= ctx_wr_i.data[11:8] >= 4'd3 ? 3'd7 : 3'((4'd1 << ctx_wr_i.data[9:8]) - 4'd1);
+      end
+      if (ctx_wr_i.word == vhp_lane_pkg::CtxVector) vector_mem[ctx_wr_i.qid]  <= ctx_wr_i.data[15:0];
+      if (ctx_wr_i.word == vhp_lane_pkg::CtxUsedLo) base_lo_mem[ctx_wr_i.qid] <= ctx_wr_i.data;
+      if (ctx_wr_i.word == vhp_lane_pkg::CtxUsedHi) base_hi_mem[ctx_wr_i.qid] <= ctx_wr_i.data;
     end
-    for (int unsigned q = 0; q < Q; q++) due_q[q] <= !rst_i && (cnt_q[q] != '0 || whole_q[q] != shown_q[q]);
-    view_elig_q <= rst_i ? '0 : res_q;
+  end
+
+  // ---------------------------------------------------------------- indices
+  logic [15:0] avail_mem [QRows];     // chains given back
+  logic [15:0] used_mem [QRows];      // used elements, those that still collect too
+  logic [15:0] whole_mem [QRows];     // used index after the last whole packet
+  logic [15:0] sent_mem [QRows];      // elements that left
+  logic [Q-1:0]      elem_due_q, index_due_q;
+  logic [N-1:0][7:0] infl_q;          // packets in flight
+
+  // A queue starts at other indices: when no one else writes.
+  logic           set_q, set_go;
+  vhp_pkg::qid_t  set_qid_q;
+  logic [15:0]    set_avail_q, set_used_q;
+  logic [QidW:0]  clear_q;            // top bit: cleared
+
+  always_ff @(posedge clk_i) begin
+    if (set_go) set_q <= 1'b0;
+    if (!clear_q[QidW]) begin
+      clear_q     <= clear_q + 1'b1;
+      set_q       <= 1'b1;
+      set_qid_q   <= clear_q[QidW-1:0];
+      set_avail_q <= '0;
+      set_used_q  <= '0;
+    end else if (ctx_wr_i.valid && ctx_wr_i.word == vhp_lane_pkg::CtxIdx) begin
+      set_q       <= 1'b1;
+      set_qid_q   <= ctx_wr_i.qid;
+      set_avail_q <= ctx_wr_i.data[15:0];
+      set_used_q  <= ctx_wr_i.data[31:16];
+    end
+    if (rst_i) begin
+      clear_q <= '0;
+      set_q   <= 1'b0;
+    end
   end
 
   // ---------------------------------------------------------------- elements
-  logic        ev_take, elem, line_full;
-  logic [15:0] ev_pos, ev_mask;
-  logic [63:0] ev_elem;
-  assign ev_qid     = {ev_i.lane, ev_i.sink};
-  assign ev_ready_o = st_q == UIdle;
-  assign ev_take    = ev_valid_i && ev_ready_o;
-  assign elem       = ev_take && !ev_i.aborted;
-  assign ev_pos     = used_q[ev_qid];
-  assign ev_mask    = (16'd1 << cfg_q[ev_qid].size_log2) - 16'd1;
-  assign line_full  = ev_pos[2:0] == 3'd7 || (ev_pos & ev_mask) == ev_mask;
-  assign ev_elem    = {15'd0, ev_i.len, 16'd0, ev_i.head};
+  ustate_e                st_q;
+  logic                   e_valid_q, e_go, elem, full, job_q;   // job: a full line waits, or is on its way to imm_q
+  vhp_lane_pkg::used_ev_t e_q;
+  vhp_pkg::qid_t          e_qid, job_qid_q;
+  logic [15:0]            e_avail, e_used;
+  assign e_qid      = {e_q.lane, e_q.sink};
+  assign e_go       = e_valid_q && !job_q;
+  assign ev_ready_o = (!e_valid_q || !job_q) && !set_q;
+  assign elem       = e_go && !e_q.aborted;
+  assign e_avail    = avail_mem[e_qid];
+  assign e_used     = used_mem[e_qid];
+  assign full       = elem && (e_used[2:0] & line_mem[e_qid]) == line_mem[e_qid];
 
-  logic [7:0][63:0] line, line_q;
+  always_ff @(posedge clk_i) begin
+    if (ev_ready_o) e_q <= ev_i;
+    e_valid_q     <= !rst_i && ((ev_valid_i && ev_ready_o) || (e_valid_q && !e_go));
+    stop_o.valid  <= e_go && e_q.aborted && e_q.reason != vhp_pkg::StopNone && !rst_i;
+    stop_o.lane   <= e_q.lane;
+    stop_o.reason <= e_q.reason;
+    stop_o.sink   <= 1'b0;
+    stop_o.pos    <= e_avail;
+  end
+
+  assign set_go = set_q && !e_go && st_q != ULoad && st_q != UDecide && st_q != UJudge;
+
+  vhp_pkg::qid_t idx_waddr;
+  logic [15:0]   used_after;
+  assign idx_waddr  = set_go ? set_qid_q : e_qid;
+  assign used_after = set_go ? set_used_q : e_used + 16'd1;
+  always_ff @(posedge clk_i) begin
+    if (set_go || elem) begin
+      avail_mem[idx_waddr] <= set_go ? set_avail_q : e_avail + 16'd1;
+      used_mem[idx_waddr]  <= used_after;
+    end
+    if (set_go || (elem && e_q.whole)) whole_mem[idx_waddr] <= used_after;
+  end
+
+  vhp_pkg::qid_t    l_qid_q;             // the queue whose line is read
+  logic [7:0][63:0] line;
   for (genvar b = 0; b < 8; b++) begin : g_bank
     logic [63:0] mem [QRows];
     always_ff @(posedge clk_i) begin
-      if (elem && ev_pos[2:0] == 3'(b)) mem[ev_qid] <= ev_elem;
+      if (elem && e_used[2:0] == 3'(b)) mem[e_qid] <= {15'd0, e_q.len, 16'd0, e_q.head};
     end
-    assign line[b] = mem[qid_q];
+    assign line[b] = mem[l_qid_q];
+  end
+
+  always_ff @(posedge clk_i) begin
+    pos_o       <= {avail_mem[{scan_i, 1'b1}], avail_mem[{scan_i, 1'b0}]};
+    avail_idx_o <= avail_mem[idx_qid_i];
+    used_idx_o  <= sent_mem[idx_qid_i];
+  end
+
+  // ---------------------------------------------------------------- choice
+  vhp_pkg::qid_t  qid_q, flush_qid_q, view_qid;
+  logic [N-1:0]   flush_q;
+  logic           flush_any, flush_any_q, view_any, job_cur_q;
+  vhp_pkg::lane_t flush_lane, flush_last_q;
+
+  vhp_rr_pick #(.N(N)) u_flush (.req_i(flush_q), .last_i(flush_last_q), .valid_o(flush_any), .idx_o(flush_lane));
+
+  always_ff @(posedge clk_i) begin
+    for (int unsigned l = 0; l < N; l++) begin
+      flush_q[l] <= !rst_i && infl_q[l] == '0 && (|elem_due_q[l*2 +: 2] || |index_due_q[l*2 +: 2]);
+    end
+    flush_any_q <= flush_any && !rst_i;
+    // Sink before source.
+    flush_qid_q <= {flush_lane, elem_due_q[{flush_lane, 1'b1}] || index_due_q[{flush_lane, 1'b1}]};
   end
 
   // ---------------------------------------------------------------- one line
-  logic [15:0]  pos_q, start_q, mask_q, vec_q;
-  logic [3:0]   n_q;
-  logic [63:0]  ubase_q;
-  vhp_lane_pkg::queue_cfg_t c_q;
-  logic [511:0] imm_q;
-  logic         msix_q, can_irq_q, hidden_q;   // hidden: no packet became whole
-  logic [15:0]  old_q, new_q, uev_cur_q;
-  logic         no_int_cur_q, known_q;
-  logic         wanted;
-  logic [15:0]  since_event, since_old;
+  logic [15:0]   l_used_q, l_whole_q, l_sent_q, l_vector_q, mask;
+  logic [63:0]   l_base_q, addr_q;
+  vhp_lane_pkg::queue_cfg_t l_cfg_q;
+  logic          elems_q, index_q;       // elements are to be written, an index
+  vhp_pkg::wr_kind_e kind_q;
+  logic [6:0]    len_q;
+  logic [511:0]  imm_q;
+  logic          wr_valid_q, msix_q, can_irq_q, wanted, view_come, index_go;
+  logic [3:0]    n;
+  logic [2:0]    first;
 
-  assign since_event = new_q - uev_cur_q - 16'd1;
-  assign since_old   = new_q - old_q;
-  assign wanted      = known_q && (c_q.event_idx ? since_event < since_old : !no_int_cur_q);
+  assign mask  = (16'd1 << l_cfg_q.size_log2) - 16'd1;
+  assign n     = l_used_q[3:0] - l_sent_q[3:0];
+  assign first = l_sent_q[2:0];
 
-  assign wr_valid_o = st_q == UElems || st_q == UIndex || st_q == UMsix;
+  assign wr_valid_o = wr_valid_q;
   always_comb begin
     wr_o      = '0;
-    wr_o.kind = vhp_pkg::WrImm;
-    wr_o.func = c_q.func;
-    wr_o.port = vhp_lane_pkg::port_of(qid_q[vhp_pkg::QidW-1:1]);
+    wr_o.kind = kind_q;
+    wr_o.func = l_cfg_q.func;
+    wr_o.port = vhp_lane_pkg::port_of(qid_q[QidW-1:1]);
+    wr_o.addr = addr_q;
+    wr_o.len  = 17'(len_q);
     wr_o.imm  = imm_q;
-    unique case (st_q)
-      UElems: begin
-        wr_o.addr = ubase_q + 64'd4 + {45'd0, start_q & mask_q, 3'd0};
-        wr_o.len  = {10'd0, n_q, 3'd0};
-      end
-      UIndex: begin
-        wr_o.addr      = ubase_q + 64'd2;
-        wr_o.len       = 17'd2;
-        wr_o.imm[15:0] = pos_q;
-      end
-      default: begin
-        wr_o.kind      = vhp_pkg::WrMsix;
-        wr_o.imm[15:0] = vec_q;
-      end
-    endcase
   end
+  assign index_go = st_q == UIndex && wr_ready_i;
 
-  logic [N-1:0] fsm_lane;
-  always_comb begin
-    for (int unsigned l = 0; l < N; l++) fsm_lane[l] = st_q != UIdle && qid_q[vhp_pkg::QidW-1:1] == vhp_pkg::lane_t'(l);
-  end
+  // The address of the elements, then that of the index.
+  logic [18:0] off;
+  assign off = st_q == UPrep && elems_q ? {l_sent_q & mask, 3'd4} : 19'd2;
 
   always_ff @(posedge clk_i) begin
     irq_valid_o  <= 1'b0;
     irq_qid_o    <= qid_q;
     isr_set_o    <= '0;
-    stop_o.valid <= 1'b0;
-    stop_o.lane   <= ev_i.lane;
-    stop_o.reason <= ev_i.reason;
-    stop_o.sink   <= 1'b0;
-    stop_o.pos    <= avail_q[{ev_i.lane, 1'b0}];
+    if (st_q == UPrep || (st_q == UElems && wr_ready_i)) addr_q <= l_base_q + {45'd0, off};
     unique case (st_q)
       UIdle: begin
-        if (ev_take) begin
-          qid_q <= ev_qid;
-          if (elem && line_full) st_q <= ULoad;
-          if (ev_i.aborted && ev_i.reason != vhp_pkg::StopNone) stop_o.valid <= 1'b1;
-        end else if (view_any) begin
-          qid_q       <= view_qid;
-          view_last_q <= view_qid;
-          st_q        <= UView;
-        end else if (flush_any) begin
-          qid_q        <= flush_qid;
-          flush_last_q <= flush_lane;
-          st_q         <= ULoad;
-        end
+        job_cur_q <= job_q;
+        qid_q     <= job_q ? job_qid_q : view_any ? view_qid : flush_qid_q;
+        l_qid_q   <= job_q ? job_qid_q : view_any ? view_qid : flush_qid_q;
+        if (job_q)            st_q <= ULoad;
+        else if (view_any)    st_q <= UView;
+        else if (flush_any_q) st_q <= ULoad;
+        if (!job_q && !view_any && flush_any_q) flush_last_q <= flush_qid_q[QidW-1:1];
       end
       ULoad: begin
-        line_q  <= line;
-        pos_q    <= whole_q[qid_q];
-        hidden_q <= whole_q[qid_q] == shown_q[qid_q];
-        start_q <= used_q[qid_q] - 16'(cnt_q[qid_q]);
-        n_q     <= cnt_q[qid_q];
-        c_q     <= cfg_q[qid_q];
-        mask_q  <= (16'd1 << cfg_q[qid_q].size_log2) - 16'd1;
-        ubase_q <= base_q[qid_q];
-        vec_q   <= vector_q[qid_q];
-        // The choice was a cycle old; an index can be due without elements.
-        if (cnt_q[qid_q] != '0)                    st_q <= URotate;
-        else if (whole_q[qid_q] != shown_q[qid_q]) st_q <= UIndex;
-        else                                       st_q <= UIdle;
+        // The choice was a cycle old: nothing may be due any more.
+        st_q <= elem_due_q[qid_q] || index_due_q[qid_q] ? UPrep : UIdle;
       end
-      URotate: begin
-        for (int unsigned i = 0; i < 8; i++) imm_q[i*64 +: 64] <= line_q[start_q[2:0] + 3'(i)];
-        st_q <= UElems;
+      UPrep: begin
+        kind_q     <= vhp_pkg::WrImm;
+        len_q      <= elems_q ? {n, 3'd0} : 7'd2;
+        wr_valid_q <= 1'b1;
+        st_q       <= elems_q ? UElems : UIndex;
+        for (int unsigned i = 0; i < 8; i++) imm_q[i*64 +: 64] <= line[first + 3'(i)];
+        if (!elems_q) imm_q[15:0] <= l_whole_q;
       end
-      UElems: if (wr_ready_i) st_q <= hidden_q ? UIdle : UIndex;
-      UIndex: begin
-        // What is known of the driver's wish before the index leaves.
-        new_q        <= pos_q;
-        old_q        <= sig_q[qid_q];
-        uev_cur_q    <= uev_q[qid_q];
-        no_int_cur_q <= no_int_q[qid_q];
-        known_q      <= uev_ok_q[qid_q];
-        msix_q       <= fn_msix(c_q.func, fn_msix_enable_i);
-        can_irq_q    <= fn_msix(c_q.func, fn_msix_enable_i) ? vec_q != 16'hffff : c_q.func != 8'd0;
-        if (wr_ready_i) st_q <= UDecide;
+      UElems: if (wr_ready_i) begin
+        len_q       <= 7'd2;
+        imm_q[15:0] <= l_whole_q;
+        wr_valid_q  <= index_q;
+        st_q        <= index_q ? UIndex : UIdle;
       end
-      UDecide: st_q <= can_irq_q && msix_q && wanted ? UMsix : UIdle;
-      UView: begin
-        c_q          <= cfg_q[qid_q];
-        vec_q        <= vector_q[qid_q];
-        new_q        <= fly_idx_q[qid_q];
-        old_q        <= sig_q[qid_q];
-        uev_cur_q    <= uev_q[qid_q];
-        no_int_cur_q <= no_int_q[qid_q];
-        known_q      <= live_q[qid_q] && uev_ok_q[qid_q];
-        msix_q       <= fn_msix(cfg_q[qid_q].func, fn_msix_enable_i);
-        can_irq_q    <= fn_msix(cfg_q[qid_q].func, fn_msix_enable_i) ? vector_q[qid_q] != 16'hffff
-                                                                     : cfg_q[qid_q].func != 8'd0;
-        st_q         <= res_q[qid_q] ? UJudge : UIdle;
+      UIndex: if (wr_ready_i) begin
+        wr_valid_q <= 1'b0;
+        st_q       <= UDiff;
       end
-      UJudge: begin
-        if (can_irq_q && wanted && !msix_q) begin
-          for (int unsigned p = 0; p < vhp_pkg::NumPorts; p++) isr_set_o[p] <= c_q.func == 8'(p + 1);
+      UDiff: st_q <= UDecide;
+      UView: st_q <= view_come ? UJudge : UIdle;
+      UDecide, UJudge: begin
+        kind_q      <= vhp_pkg::WrMsix;
+        imm_q[15:0] <= l_vector_q;
+        wr_valid_q  <= can_irq_q && wanted && msix_q;
+        st_q        <= can_irq_q && wanted && msix_q ? UMsix : UIdle;
+        if (st_q == UJudge && can_irq_q && wanted && !msix_q) begin
+          for (int unsigned p = 0; p < vhp_pkg::NumPorts; p++) isr_set_o[p] <= l_cfg_q.func == 8'(p + 1);
           irq_valid_o <= 1'b1;
         end
-        st_q <= can_irq_q && wanted && msix_q ? UMsix : UIdle;
       end
       default: if (wr_ready_i) begin   // UMsix
         irq_valid_o <= 1'b1;
+        wr_valid_q  <= 1'b0;
         st_q        <= UIdle;
       end
     endcase
     if (rst_i) begin
       st_q         <= UIdle;
+      wr_valid_q   <= 1'b0;
       flush_last_q <= '0;
-      view_last_q  <= '0;
       irq_valid_o  <= 1'b0;
       isr_set_o    <= '0;
-      stop_o.valid <= 1'b0;
+    end
+  end
+
+  // A view is judged in the cycle after its load.
+  logic [7:0]  func_cur;
+  logic [15:0] vector_cur;
+  assign func_cur   = st_q == UView ? cfg_mem[l_qid_q].func : l_cfg_q.func;
+  assign vector_cur = st_q == UView ? vector_mem[l_qid_q] : l_vector_q;
+
+  always_ff @(posedge clk_i) begin
+    if (st_q == ULoad || st_q == UView) begin
+      l_cfg_q    <= cfg_mem[l_qid_q];
+      l_vector_q <= vector_mem[l_qid_q];
+    end
+    if (st_q == ULoad) begin
+      l_base_q  <= {base_hi_mem[l_qid_q], base_lo_mem[l_qid_q]};
+      l_used_q  <= used_mem[l_qid_q];
+      l_whole_q <= whole_mem[l_qid_q];
+      l_sent_q  <= sent_mem[l_qid_q];
+      elems_q   <= elem_due_q[qid_q];
+      index_q   <= index_due_q[qid_q];
+    end
+    if (set_go)              sent_mem[set_qid_q] <= set_used_q;
+    else if (st_q == ULoad)  sent_mem[qid_q]     <= used_mem[qid_q];
+    if (st_q == UDiff || st_q == UView) begin
+      msix_q    <= fn_msix(func_cur, fn_msix_enable_i);
+      can_irq_q <= fn_msix(func_cur, fn_msix_enable_i) ? vector_cur != 16'hffff : func_cur != 8'd0;
     end
   end
 
@@ -264,131 +310,65 @@ module vhp_used (
     return on;
   endfunction
 
-  // ---------------------------------------------------------------- readings of the driver's wish
-  logic [Q-1:0]  chk_elig_q;
-  logic          chk_any, chk_go;
-  vhp_pkg::qid_t chk_qid, chk_last_q;
-  vhp_rr_pick #(.N(Q)) u_chk (.req_i(chk_elig_q), .last_i(chk_last_q), .valid_o(chk_any), .idx_o(chk_qid));
-  assign chk_go = chk_any && want_q[chk_qid] && !fly_q[chk_qid]
-                  && !(st_q == UDecide && qid_q == chk_qid);
+  // ---------------------------------------------------------------- interrupts
+  logic [N-1:0] irq_busy;
 
-  always_ff @(posedge clk_i) begin
-    for (int unsigned q = 0; q < Q; q++) begin
-      chk_elig_q[q] <= !rst_i && want_q[q] && !fly_q[q] && vhp_lane_pkg::seq_past(seq_done_i, want_seq_q[q]);
-    end
-    chk_valid_o <= '0;
-    chk_lane_o  <= chk_qid[vhp_pkg::QidW-1:1];
-    if (chk_go && !rst_i) chk_valid_o[chk_qid[0]] <= 1'b1;
-    if (chk_any) chk_last_q <= chk_qid;
-    if (rst_i) chk_last_q <= '0;
-  end
+  vhp_used_irq u_irq (
+    .clk_i, .rst_i, .ctx_wr_i, .init_i,
+    .set_i (set_go), .set_qid_i (set_qid_q), .set_used_i (set_used_q),
+    .qid_i (qid_q), .index_i (index_go), .index_seq_i (wr_seq_i), .pos_i (l_whole_q),
+    .diff_i (st_q == UDiff || st_q == UView), .view_diff_i (st_q == UView),
+    .decide_i (st_q == UDecide), .judge_i (st_q == UJudge),
+    .can_i (can_irq_q), .msix_i (msix_q), .event_idx_i (l_cfg_q.event_idx), .wanted_o (wanted),
+    .pick_valid_o (view_any), .pick_qid_o (view_qid), .pick_take_i (st_q == UView), .come_o (view_come),
+    .seq_done_i, .chk_valid_o, .chk_lane_o, .view_i, .busy_o (irq_busy)
+  );
 
   // ---------------------------------------------------------------- state
-  always_ff @(posedge clk_i) begin
-    for (int unsigned q = 0; q < Q; q++) begin
-      automatic logic me     = qid_q == vhp_pkg::qid_t'(q);
-      automatic logic ctx    = ctx_wr_i.valid && ctx_wr_i.qid == vhp_pkg::qid_t'(q);
-      automatic logic view   = view_i[q % 2].valid && view_i[q % 2].lane == vhp_pkg::lane_t'(q / 2);
-      if (ctx) begin
-        unique case (ctx_wr_i.word)
-          vhp_lane_pkg::CtxCfg:    cfg_q[q]         <= ctx_wr_i.data[17:0];
-          vhp_lane_pkg::CtxVector: vector_q[q]      <= ctx_wr_i.data[15:0];
-          vhp_lane_pkg::CtxUsedLo: base_q[q][31:0]  <= ctx_wr_i.data;
-          vhp_lane_pkg::CtxUsedHi: base_q[q][63:32] <= ctx_wr_i.data;
-          vhp_lane_pkg::CtxIdx: begin
-            avail_q[q] <= ctx_wr_i.data[15:0];
-            used_q[q]  <= ctx_wr_i.data[31:16];
-          end
-          default: ;
-        endcase
-      end
+  logic load_end;   // a full line has been read, or was gone already
+  assign load_end = job_cur_q && (st_q == UPrep || (st_q == ULoad && !elem_due_q[qid_q] && !index_due_q[qid_q]));
 
-      if (elem && ev_qid == vhp_pkg::qid_t'(q)) begin
-        avail_q[q] <= avail_q[q] + 16'd1;
-        used_q[q]  <= used_q[q] + 16'd1;
-        cnt_q[q]   <= cnt_q[q] + 4'd1;
-        if (ev_i.whole) whole_q[q] <= used_q[q] + 16'd1;
+  always_ff @(posedge clk_i) begin
+    if (full) job_qid_q <= e_qid;
+    job_q <= !rst_i && (full || (job_q && !load_end));
+    for (int unsigned q = 0; q < Q; q++) begin
+      // What comes in the cycle of the load is due again.
+      if (st_q == ULoad && qid_q == vhp_pkg::qid_t'(q)) begin
+        elem_due_q[q]  <= 1'b0;
+        index_due_q[q] <= 1'b0;
       end
-      if (me && st_q == UElems && wr_ready_i) cnt_q[q] <= '0;
-      if (me && st_q == UIndex && wr_ready_i) begin
-        shown_q[q]    <= pos_q;
-        last_seq_q[q] <= wr_seq_i;
-        last_idx_q[q] <= pos_q;
-      end
-      if (me && st_q == UDecide) begin
-        if (!can_irq_q || (msix_q && wanted)) begin
-          sig_q[q]   <= pos_q;
-          want_q[q]  <= 1'b0;
-          again_q[q] <= 1'b0;
-          live_q[q]  <= 1'b0;
-        end else if (want_q[q]) begin
-          again_q[q] <= 1'b1;
-        end else begin
-          want_q[q]     <= 1'b1;
-          want_seq_q[q] <= last_seq_q[q];
-          want_idx_q[q] <= pos_q;
-        end
-      end
-      if (chk_go && chk_qid == vhp_pkg::qid_t'(q)) begin
-        fly_q[q]     <= 1'b1;
-        live_q[q]    <= 1'b1;
-        fly_idx_q[q] <= want_idx_q[q];
-        want_q[q]    <= again_q[q];
-        again_q[q]   <= 1'b0;
-        if (again_q[q]) begin
-          want_seq_q[q] <= last_seq_q[q];
-          want_idx_q[q] <= last_idx_q[q];
-        end
-      end
-      if (me && st_q == UJudge) begin
-        res_q[q] <= 1'b0;
-        fly_q[q] <= 1'b0;
-        if (live_q[q]) sig_q[q] <= new_q;
-      end
-      if (view) begin
-        no_int_q[q] <= view_i[q % 2].no_interrupt || view_i[q % 2].err;
-        // used_event is read only when asked for.
-        if (view_i[q % 2].asked) begin
-          uev_q[q] <= view_i[q % 2].used_event;
-          res_q[q] <= 1'b1;
-        end
-        if (view_i[q % 2].err) uev_ok_q[q] <= 1'b0;
-        else if (view_i[q % 2].asked || !cfg_q[q].event_idx) uev_ok_q[q] <= 1'b1;
-      end
-      if (init_i.valid && init_i.lane == vhp_pkg::lane_t'(q / 2)) begin
-        cnt_q[q]    <= '0;
-        whole_q[q]  <= used_q[q];
-        shown_q[q]  <= used_q[q];
-        sig_q[q]    <= used_q[q];
-        no_int_q[q] <= 1'b1;
-        uev_ok_q[q] <= 1'b0;
-        want_q[q]   <= 1'b0;
-        again_q[q]  <= 1'b0;
-        fly_q[q]    <= 1'b0;
-        res_q[q]    <= 1'b0;
-        live_q[q]   <= 1'b0;
+      if (elem && e_qid == vhp_pkg::qid_t'(q)) begin
+        elem_due_q[q] <= 1'b1;
+        if (e_q.whole) index_due_q[q] <= 1'b1;
       end
     end
     for (int unsigned l = 0; l < N; l++) begin
-      infl_q[l] <= infl_q[l] + 8'(pkt_valid_i && pkt_lane_i == vhp_pkg::lane_t'(l))
-                   - 8'(ev_take && ev_i.last && ev_i.lane == vhp_pkg::lane_t'(l));
-      busy_o[l] <= infl_q[l] != '0 || cnt_q[l*2] != '0 || cnt_q[l*2+1] != '0 || due_q[l*2] || due_q[l*2+1] || fsm_lane[l]
-                   || want_q[l*2] || want_q[l*2+1] || fly_q[l*2] || fly_q[l*2+1];
+      automatic logic plan = pkt_valid_i && pkt_lane_i == vhp_pkg::lane_t'(l);
+      automatic logic done = e_go && e_q.last && e_q.lane == vhp_pkg::lane_t'(l);
+      if (plan && !done) infl_q[l] <= infl_q[l] + 8'd1;
+      if (done && !plan) infl_q[l] <= infl_q[l] - 8'd1;
+      quiet_o[l] <= infl_q[l] == '0 && !plan;
+      busy_o[l]  <= infl_q[l] != '0 || plan || |elem_due_q[l*2 +: 2] || |index_due_q[l*2 +: 2] || irq_busy[l]
+                    || (st_q != UIdle && qid_q[QidW-1:1] == vhp_pkg::lane_t'(l))
+                    || (e_valid_q && e_q.lane == vhp_pkg::lane_t'(l));
     end
     if (rst_i) begin
-      cnt_q    <= '0;
-      infl_q   <= '0;
-      want_q   <= '0;
-      again_q  <= '0;
-      fly_q    <= '0;
-      res_q    <= '0;
-      live_q   <= '0;
-      avail_q  <= '0;
-      used_q   <= '0;
-      whole_q  <= '0;
-      shown_q  <= '0;
-      busy_o   <= '0;
+      elem_due_q  <= '0;
+      index_due_q <= '0;
+      infl_q      <= '0;
+      busy_o      <= '0;
     end
   end
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (!rst_i) begin
+      if (full) assert (!job_q);
+      if (st_q == UPrep && elems_q) assert (n != 4'd0 && n <= 4'd8);
+      if (init_i.valid) assert (!(|elem_due_q[{init_i.lane, 1'b0} +: 2]) && infl_q[init_i.lane] == '0);
+      if (ctx_wr_i.valid && ctx_wr_i.word == vhp_lane_pkg::CtxIdx) assert (!set_q);
+    end
+  end
+`endif
 
 endmodule

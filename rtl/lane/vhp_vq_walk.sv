@@ -253,6 +253,7 @@ module vhp_vq_walk #(
     item.chain.head  = w_q.head;
     item.chain.total = total;
     item.chain.nsegs = w_q.count + 9'd1;
+    item.chain.ndescs = w_q.count + 9'd1 - (w_q.table_on ? w_q.tcount : 9'd0);
     item.chain.big   = w_q.big || d_clip_q > 17'h10000;
     item.len      = d_clip_q;
     xl_translate_o = c_q.translate;

@@ -5,6 +5,9 @@
  * The model of docs: 250 MHz, 512 bit, PCIe Gen3 x16, MPS 256, MRRS 512, RCB 64, 256 tags, 1 us read round trip, rings
  * and buffers of both ends in host memory. The guests' drivers are here and cost no time: they poll, post at once what
  * came back, and keep interrupts off in the streams, on for the lone packet.
+ *
+ * Two things bound a stream: the link (column ceiling, from TLP bytes) and the beats of the requester stream, which
+ * straddles no TLPs: a packet takes at least as many cycles as it has beats there (column rq beats).
  */
 #include <errno.h>
 #include <getopt.h>
@@ -211,7 +214,7 @@ static json_t *throughput(unsigned int size, int dir, uint64_t warm, uint64_t cy
 	const uint32_t len = size + HDR;
 	const struct vhp_model_stats *st;
 	uint64_t start, packets = 0;
-	double cpp, mpps, gbps, up, down, ceiling;
+	double cpp, mpps, gbps, up, down, beats, ceiling;
 	json_t *o, *stalls;
 	bool measuring = false;
 	unsigned int n;
@@ -252,6 +255,7 @@ static json_t *throughput(unsigned int size, int dir, uint64_t warm, uint64_t cy
 	gbps = mpps * size * 8 / 1e3;
 	up = (double)st->up_bytes / packets;
 	down = (double)st->down_bytes / packets;
+	beats = (double)st->rq_beats / packets;
 	ceiling = ceiling_mpps(size);
 	stalls = json_object();
 	json_object_set_new(stalls, "rq_waits_for_link", json_real((double)st->rq_stall / st->cycles));
@@ -259,13 +263,13 @@ static json_t *throughput(unsigned int size, int dir, uint64_t warm, uint64_t cy
 	for (int i = 0; i < 8; i++)
 		json_object_set_new(stalls, stall_name[i],
 				    json_real((double)vhp_model_read32(m, 0, 2, HIT_PAGE + 4 * i) / cycles));
-	printf("%5u  %s  %8.2f %8.2f %8.2f %8.1f %8.1f %8.1f %7.1f%%\n", size, dir ? "b2a" : "a2b", cpp, mpps, gbps, up,
-	       down, ceiling, 100 * mpps / ceiling);
+	printf("%5u  %s  %8.2f %8.2f %8.2f %8.1f %8.1f %8.2f %8.1f %7.1f%%\n", size, dir ? "b2a" : "a2b", cpp, mpps,
+	       gbps, up, down, beats, ceiling, 100 * mpps / ceiling);
 	fflush(stdout);
-	o = json_pack("{s:i s:s s:i s:s s:s s:f s:f s:f s:f s:f s:f s:f s:o}", "size", size, "direction",
+	o = json_pack("{s:i s:s s:i s:s s:s s:f s:f s:f s:f s:f s:f s:f s:f s:o}", "size", size, "direction",
 		      dir ? "b2a" : "a2b", "pairs", 1, "ring", "split", "copy", "offload", "cycles_per_packet", cpp,
-		      "mpps", mpps, "gbps", gbps, "pcie_up_bytes", up, "pcie_down_bytes", down, "ceiling_mpps", ceiling,
-		      "percent_of_ceiling", 100 * mpps / ceiling, "stalls", stalls);
+		      "mpps", mpps, "gbps", gbps, "pcie_up_bytes", up, "pcie_down_bytes", down, "rq_beats", beats,
+		      "ceiling_mpps", ceiling, "percent_of_ceiling", 100 * mpps / ceiling, "stalls", stalls);
 	lane_stop(dir);
 	return o;
 }
@@ -392,7 +396,7 @@ int main(int argc, char **argv)
 		}
 	}
 	setup(trace);
-	printf(" size  dir  cyc/pkt     Mpps     Gb/s  up B/pkt  dn B/pkt  ceiling  reached\n");
+	printf(" size  dir  cyc/pkt     Mpps     Gb/s  up B/pkt  dn B/pkt rq beats  ceiling  reached\n");
 	for (unsigned int i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		for (int dir = 0; dir < 2; dir++)
 			json_array_append_new(tp, throughput(sizes[i], dir, 10000, cycles));

@@ -7,7 +7,7 @@
 LANE_SEED   ?= 1
 LANE_BUILDS := 1x1 3x4
 
-LANE_TB_SV  := rtl/lane/vhp_lane_pkg.sv rtl/lib/vhp_rr_pick.sv rtl/lib/vhp_stream_fifo.sv \
+LANE_TB_SV  := $(VHP_REGS_PKG) rtl/lane/vhp_lane_pkg.sv rtl/lib/vhp_rr_pick.sv rtl/lib/vhp_stream_fifo.sv \
 	$(filter-out %_pkg.sv,$(wildcard rtl/lane/*.sv)) tests/rtl/lane/lane_tb.sv
 LANE_TB_C   := $(wildcard tests/rtl/lane/*.c)
 LANE_TB_H   := $(wildcard tests/rtl/lane/*.h)

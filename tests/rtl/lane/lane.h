@@ -149,4 +149,5 @@ void directed_tests(void);
 void region_tests(void);
 void random_tests(void);
 void malformed_tests(void);
+void sink_full_tests(void);
 #endif

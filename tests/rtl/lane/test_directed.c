@@ -317,6 +317,7 @@ void directed_tests(void)
 	t_no_buffers();
 	t_idle();
 	t_drop();
+	sink_full_tests();
 	t_isr();
 	t_ports();
 }
