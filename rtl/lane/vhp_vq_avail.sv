@@ -2,7 +2,7 @@
 //
 // Avail rings of one end: notifications, avail index, avail entries.
 //
-// Purpose     Turns kicks into avail entries on the card, 64 per queue, and keeps the notification protocol: a
+// Purpose     Turns kicks into avail entries on the card, 128 per queue, and keeps the notification protocol: a
 //             queue goes to sleep only after notifications were enabled, that write has left, and the index was
 //             read once more. Reads of the interrupt policy (avail flags, used_event) go the same way.
 // Handshake   rq_*: read requests, valid/ready. rd_done_i: those of this client. nw_*: writes of used->flags or
@@ -51,7 +51,7 @@ module vhp_vq_avail #(
   output logic [vhp_pkg::NumLanes-1:0]       idx_fault_o,
   output vhp_pkg::stop_reason_e [vhp_pkg::NumLanes-1:0] fault_reason_o,
   input  vhp_pkg::lane_t                     entry_lane_i,
-  input  logic [5:0]                         entry_pos_i,
+  input  logic [vhp_lane_pkg::EntryW-1:0]    entry_pos_i,
   output logic [15:0]                        entry_o,
 
   output logic [vhp_pkg::NumLanes-1:0] busy_o,   // something of this lane is in flight here
@@ -138,16 +138,16 @@ module vhp_vq_avail #(
   // Entry rows: bank = bit 5 of the position. Four entries in the first cycle, one of them in the second.
   logic [1:0][511:0] ent_row;
   for (genvar b = 0; b < 2; b++) begin : g_ent
-    logic [511:0] rows [QRows];
+    logic [511:0] rows [2 * QRows];
     always_ff @(posedge clk_i) begin
       for (int unsigned i = 0; i < 64; i++) begin
         if (ram_wr_valid_i && ram_wr_i.client == Client && ram_wr_i.we[b]
             && ram_wr_i.row[b][9:8] == vhp_lane_pkg::AreaEntry && ram_wr_i.be[b][i]) begin
-          rows[vhp_pkg::lane_t'(ram_wr_i.row[b][4:0])][i*8 +: 8] <= ram_wr_i.data[b][i*8 +: 8];
+          rows[{ram_wr_i.row[b][5], vhp_pkg::lane_t'(ram_wr_i.row[b][4:0])}][i*8 +: 8] <= ram_wr_i.data[b][i*8 +: 8];
         end
       end
     end
-    assign ent_row[b] = rows[entry_lane_i];
+    assign ent_row[b] = rows[{entry_pos_i[6], entry_lane_i}];
   end
 
   logic [63:0] ent_four_q;
@@ -184,7 +184,7 @@ module vhp_vq_avail #(
       automatic logic [15:0] held   = req_q[l] - head_pos_i[l];
       automatic logic [15:0] known  = seen_q[l] - walk_pos_i[l];
       automatic logic [15:0] walked = walk_pos_i[l] - poll_at_q[l];
-      room_q[l] <= held <= 16'd32;
+      room_q[l] <= held <= 16'(vhp_lane_pkg::Entries - 32);
       ask_q[l]  <= known == 16'd0 || (known < LowWater && walked >= Progress);
       walked_q[l] <= known == 16'd0;
     end
@@ -253,7 +253,7 @@ module vhp_vq_avail #(
         lend_q        <= lreq_q + {10'd0, n};
         rq_o.addr     <= rq_o.addr + {47'd0, lreq_q & mask_q, 1'b0} + 64'd4;
         rq_o.len      <= {10'd0, n, 1'b0};
-        rq_o.ram_addr <= vhp_lane_pkg::ram_other(vhp_lane_pkg::AreaEntry, 5'(lane_q), lreq_q[5], {lreq_q[4:0], 1'b0});
+        rq_o.ram_addr <= vhp_lane_pkg::ram_entry(5'(lane_q), lreq_q[vhp_lane_pkg::EntryW-1:0]);
         rq_o.cookie   <= {1'b1, 5'(lane_q), lnew_q ? vhp_lane_pkg::CkEntry1 : vhp_lane_pkg::CkEntry0};
         rst_q         <= ent_elig_q[lane_q] ? REntry : RPick;
       end

@@ -68,7 +68,7 @@ module vhp_vq_fetch #(
   logic [N-1:0]       ent_fault, idx_fault, head_fault;
   vhp_pkg::stop_reason_e [N-1:0] fault_reason;
   vhp_pkg::lane_t     entry_lane, head_lane;
-  logic [5:0]         entry_pos;
+  logic [vhp_lane_pkg::EntryW-1:0] entry_pos;
   logic [15:0]        entry, head;
   logic [vhp_lane_pkg::HeadW-1:0] head_rd_pos;
   logic [vhp_lane_pkg::SlotW-1:0] head_slot;

@@ -26,7 +26,7 @@ module vhp_vq_lines #(
   output logic [vhp_pkg::NumLanes-1:0][15:0] head_pos_o,
   output logic [vhp_pkg::NumLanes-1:0]       head_fault_o,   // the entry at head_pos is no descriptor
   output vhp_pkg::lane_t                     entry_lane_o,
-  output logic [5:0]                         entry_pos_o,
+  output logic [vhp_lane_pkg::EntryW-1:0]    entry_pos_o,
   input  logic [15:0]                        entry_i,
 
   output logic                         rq_valid_o,
@@ -128,7 +128,7 @@ module vhp_vq_lines #(
   vhp_rr_pick #(.N(N)) u_pick (.req_i(elig_q), .last_i(last_q), .valid_o(any), .idx_o(pick));
 
   assign entry_lane_o = lane_q;
-  assign entry_pos_o  = pos_q[5:0];
+  assign entry_pos_o  = pos_q[vhp_lane_pkg::EntryW-1:0];
 
   assign ahead    = pub_cur_q - pos_q;
   assign share    = line_cur_valid_q && line_cur_q == entry_i[15:2] && fresh_q;

@@ -109,7 +109,7 @@ module vhp_wr_split (
   // Largest TLP from here, less 1: MPS - 1 - addr[1:0], or up to the end of the 4 KiB page.
   logic [2:0]  mps;
   logic [9:2]  mps_mask;           // in dwords
-  logic [9:0]  limit;
+  logic [9:0]  limit, cut;
   logic        now_ok;
   vhp_pkg::dma_status_e now_why;
   always_comb begin
@@ -132,6 +132,11 @@ module vhp_wr_split (
     // The low two bits are the same in both limits; above them the smaller one wins.
     if (|(~addr_q[11:2] & ~{2'b00, mps_mask})) limit = {mps_mask, ~addr_q[1:0]};
     else limit = {~addr_q[9:2] & mps_mask, ~addr_q[1:0]};
+    // A TLP that does not end the command leaves four dwords of a small MPS free: with its header it takes whole beats of
+    // RQ then (MPS 256: 240 bytes in 4 beats, not 256 in 5), which without straddle bound large packets.
+    cut = limit;
+    if (mps == 3'd0 && &limit[6:4]) cut[6:2] = 5'd27;
+    if (mps == 3'd1 && &limit[7:4]) cut[7:2] = 6'd59;
   end
   wire fits = len_q <= {6'd0, limit};
 
@@ -170,7 +175,7 @@ module vhp_wr_split (
         dropped_o     <= !lookup_send_i && !lookup_pended_i && src_q != vhp_pcie_pkg::WrFire;
       end
       StCalc: begin
-        chunk_q      <= fits ? len_q[9:0] : limit;
+        chunk_q      <= fits ? len_q[9:0] : cut;
         chunk_last_q <= fits;
         hi_q         <= addr_q[63:38] + 26'd1;
         lo_q         <= addr_q[37:12] + 26'd1;
