@@ -154,7 +154,8 @@ module vhp_card #(
     .idle_i(pcie_idle),
     .wake_i(user_reset || m_axis_cq_tvalid || m_axis_rc_tvalid || rb_rsp_valid || rd_req_valid != '0 || wr_req_valid != '0
             || pcie_rq_seq_num_vld0 || pcie_rq_seq_num_vld1 || cfg_mgmt_read_write_done || cfg_ext_read_received
-            || cfg_ext_write_received || fn_flr_done != '0 || level != level_q),
+            || cfg_ext_write_received || fn_flr_done != '0 || ap_done_valid || ap_refused || ap_fn_busy != '0
+            || level != level_q),
     .clk_o (pcie_clk)
   );
 

@@ -56,9 +56,7 @@ $(eval $(call net_unit,ring))
 $(eval $(call net_unit,mirror))
 
 # Driver copy through the simulated card's aperture.
-ifneq ($(wildcard rtl/aperture/vhp_aperture.sv),)
 TESTS                  += drv-net-copy
-endif
 TEST_DEPS_drv-net-copy := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/bin/vhp-vdpad $(B)/bin/vhpctl $(NET_PMD) \
                           $(B)/lib/librte_vdpa_vhost_pci.so
 TEST_CMD_drv-net-copy  := python3 $(NET_DIR)/test/copy.py
