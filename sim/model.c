@@ -36,7 +36,7 @@ void vhp_model_defaults(struct vhp_model_config *cfg)
 		.cplbuf_worst_case = true,
 		.bme_grace = 64,
 		.cc_timeout = 20000,
-		.ext_timeout = 64,
+		.ext_timeout = 512,
 		.reset_cycles = 16,
 		.dma_faults_fatal = true,
 		.msi_base = 0xfee00000,

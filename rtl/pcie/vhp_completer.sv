@@ -373,6 +373,11 @@ module vhp_completer (
   endfunction
 
   // ---------------------------------------------------------------- completions
+  logic                    ap_chunk_valid, cc_idle;
+  logic [1:0]              chunk_ready;
+  vhp_pcie_pkg::cc_chunk_t ap_chunk;
+  logic [1023:0]           ap_chunk_data;
+
   always_ff @(posedge clk_i) begin
     if (state_q == StReadRsp && rsp) cc_pay_q[rd_n_q[4:0]] <= rsp_data;
     if (state_q == StSend) begin
@@ -386,10 +391,6 @@ module vhp_completer (
     if (rst_i) cc_busy_q <= 1'b0;
   end
 
-  logic                    ap_chunk_valid, cc_idle;
-  logic [1:0]              chunk_ready;
-  vhp_pcie_pkg::cc_chunk_t ap_chunk;
-  logic [1023:0]           ap_chunk_data;
   vhp_ap_read u_ap_read (
     .clk_i, .rst_i, .flr_i,
     .start_i(state_q == StApRead && ap_req_ready_i), .start_req_i(rd_chunk), .busy_o(ap_busy), .fn_busy_o(ap_fn_busy_o),

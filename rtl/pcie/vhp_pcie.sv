@@ -159,11 +159,19 @@ module vhp_pcie #(
   logic                  ext_tag, rcb128, status_busy, flr_busy;
   vhp_pcie_pkg::fn_state_t [NumFn-1:0] fn;
 
+  // Register bus masters: 0 the completer, 1 the window of PCI_CFG.
+  logic             [1:0] m_req_valid, m_req_ready, m_rsp_valid;
+  vhp_pkg::rb_req_t [1:0] m_req;
+  logic                   ext_idle;
+
   vhp_cfg_ext #(.ConfigFull(ConfigFull)) u_cfg_ext (
     .clk_i, .rst_i,
-    .read_received_i(cfg_ext_read_received), .register_number_i(cfg_ext_register_number),
-    .function_number_i(cfg_ext_function_number),
-    .read_data_o(cfg_ext_read_data), .read_data_valid_o(cfg_ext_read_data_valid)
+    .read_received_i(cfg_ext_read_received), .write_received_i(cfg_ext_write_received),
+    .register_number_i(cfg_ext_register_number), .function_number_i(cfg_ext_function_number),
+    .write_data_i(cfg_ext_write_data), .write_byte_enable_i(cfg_ext_write_byte_enable),
+    .read_data_o(cfg_ext_read_data), .read_data_valid_o(cfg_ext_read_data_valid), .flr_i(flr),
+    .rb_req_valid_o(m_req_valid[1]), .rb_req_ready_i(m_req_ready[1]), .rb_req_o(m_req[1]),
+    .rb_rsp_valid_i(m_rsp_valid[1]), .rb_rsp_i, .idle_o(ext_idle)
   );
 
   vhp_cfg_status #(.DevCtlDword(ConfigFull ? 10'h017 : 10'h01e)) u_cfg_status (
@@ -222,7 +230,19 @@ module vhp_pcie #(
   vhp_pkg::rb_req_t target_req;
   vhp_pkg::rb_rsp_t msix_rsp;
   logic msix_req_valid, msix_req_ready, msix_rsp_valid, cq_np_req, cq_ur, completer_idle, msix_idle;
-  assign rb_req_o       = target_req;
+  assign m_req[0]       = target_req;
+  if (ConfigFull) begin : g_rb_mux
+    vhp_rb_mux u_rb_mux (
+      .clk_i, .rst_i, .m_req_valid_i(m_req_valid), .m_req_ready_o(m_req_ready), .m_req_i(m_req), .m_rsp_valid_o(m_rsp_valid),
+      .t_req_valid_o(rb_req_valid_o), .t_req_ready_i(rb_req_ready_i), .t_req_o(rb_req_o), .t_rsp_valid_i(rb_rsp_valid_i)
+    );
+  end else begin : g_rb
+    assign rb_req_valid_o = m_req_valid[0];
+    assign rb_req_o       = m_req[0];
+    assign m_req_ready    = {1'b0, rb_req_ready_i};
+    assign m_rsp_valid    = {1'b0, rb_rsp_valid_i};
+    wire unused_m         = &{1'b0, m_req_valid[1], m_req[1]};
+  end
   assign pcie_cq_np_req = {1'b0, cq_np_req};
 
   vhp_completer u_completer (
@@ -231,7 +251,8 @@ module vhp_pcie #(
     .cq_user_i(m_axis_cq_tuser), .cq_data_i(m_axis_cq_tdata), .cq_np_req_o(cq_np_req),
     .cc_valid_o(s_axis_cc_tvalid), .cc_ready_i(s_axis_cc_tready[0]), .cc_last_o(s_axis_cc_tlast),
     .cc_keep_o(s_axis_cc_tkeep), .cc_user_o(s_axis_cc_tuser), .cc_data_o(s_axis_cc_tdata),
-    .req_o(target_req), .rb_req_valid_o, .rb_req_ready_i, .rb_rsp_valid_i, .rb_rsp_i,
+    .req_o(target_req), .rb_req_valid_o(m_req_valid[0]), .rb_req_ready_i(m_req_ready[0]), .rb_rsp_valid_i(m_rsp_valid[0]),
+    .rb_rsp_i,
     .msix_req_valid_o(msix_req_valid), .msix_req_ready_i(msix_req_ready),
     .msix_rsp_valid_i(msix_rsp_valid), .msix_rsp_i(msix_rsp),
     .flr_i(flr), .ap_req_valid_o, .ap_req_ready_i, .ap_req_o, .ap_beat_valid_o, .ap_beat_ready_i, .ap_beat_o,
@@ -318,7 +339,7 @@ module vhp_pcie #(
     if (rst_i) stats_o <= '0;
   end
 
-  assign idle_o = completer_idle && msix_idle && rd_idle && wr_idle && rq_idle && !status_busy && !flr_busy &&
+  assign idle_o = completer_idle && msix_idle && rd_idle && wr_idle && rq_idle && !status_busy && !flr_busy && ext_idle &&
                   msix_enable_q == cfg_interrupt_msix_enable[NumFn-1:0] && msix_mask_q == cfg_interrupt_msix_mask[NumFn-1:0] &&
                   !settle_q;
 
@@ -326,6 +347,6 @@ module vhp_pcie #(
   // kinds than ours, tkeep where the descriptor tells the length, functions that are not built.
   wire unused = &{1'b0, user_lnk_up, m_axis_rc_tkeep, m_axis_cq_tkeep, s_axis_rq_tready[3:1], s_axis_cc_tready[3:1],
                   pcie_tfc_npd_av, pcie_cq_np_req_count, cfg_fc_nph, cfg_fc_npd, cfg_fc_cplh, cfg_fc_cpld,
-                  cfg_ext_write_data, cfg_ext_write_byte_enable, cfg_interrupt_msix_enable, cfg_interrupt_msix_mask};
+                  cfg_interrupt_msix_enable, cfg_interrupt_msix_mask};
 
 endmodule

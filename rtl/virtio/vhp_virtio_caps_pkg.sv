@@ -4,7 +4,7 @@
 //
 // One chain, two homes: at offset 0 of BAR 0 (cap_next counts from the list's start), and, where the hard block
 // leaves room, in configuration space from 0x90 (cap_next is a configuration address). 0 ends the chain. Order:
-// COMMON, NOTIFY, ISR, DEVICE, VENDOR_CFG (aligned peer block). PCI_CFG is not offered.
+// COMMON, NOTIFY, ISR, DEVICE, VENDOR_CFG (aligned peer block); in configuration space PCI_CFG after them.
 // The third structure here is the locator: the one vendor capability of a hard block with a 16-byte window.
 
 package vhp_virtio_caps_pkg;
@@ -15,6 +15,7 @@ package vhp_virtio_caps_pkg;
   localparam logic [7:0] CfgNotify = 8'd2;
   localparam logic [7:0] CfgIsr    = 8'd3;
   localparam logic [7:0] CfgDevice = 8'd4;
+  localparam logic [7:0] CfgPciCfg = 8'd5;
   localparam logic [7:0] CfgVendor = 8'd9;
 
   localparam logic [15:0] VendorId = 16'h10ee;
@@ -33,6 +34,7 @@ package vhp_virtio_caps_pkg;
   localparam logic [31:0] NotifyOffset = 32'h1_0000;
   localparam logic [31:0] NotifyStep   = 32'd4096;   // notify_off_multiplier
   localparam logic [31:0] NotifyLen    = vhp_pkg::FnVqs * NotifyStep;
+  localparam logic [31:0] BarLen       = 32'h4_0000;
 
   // Start of each structure in the list, and the list's length in bytes.
   localparam logic [7:0] AtCommon = 8'd0;
@@ -41,6 +43,7 @@ package vhp_virtio_caps_pkg;
   localparam logic [7:0] AtDevice = 8'd52;
   localparam logic [7:0] AtVendor = 8'd68;
   localparam logic [7:0] ListLen  = 8'd84;
+  localparam logic [7:0] AtPciCfg = 8'd84;   // in configuration space only
 
   localparam int unsigned ListDwords = 21;
 
@@ -75,6 +78,16 @@ package vhp_virtio_caps_pkg;
       8'd19:   list_dword = PeerOffset;
       8'd20:   list_dword = PeerLen;
       default: list_dword = 32'd0;
+    endcase
+  endfunction
+
+  // Dword `index` of the chain in configuration space: the list and PCI_CFG, whose registers (bar, offset, length, data)
+  // are vhp_cfg_ext's and read 0 here.
+  function automatic logic [31:0] config_dword(input logic [7:0] base, input logic [7:0] index);
+    case (index)
+      8'd17:   config_dword = cap_head(base + AtPciCfg, 8'd16, CfgVendor);
+      8'd21:   config_dword = cap_head(8'd0, 8'd20, CfgPciCfg);
+      default: config_dword = list_dword(base, index);
     endcase
   endfunction
 

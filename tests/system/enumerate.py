@@ -74,6 +74,48 @@ def bar_list(rig, guest, config, bars):
     return found
 
 
+def pci_cfg(rig, guest, cap, bar0):
+    """The structures through VIRTIO_PCI_CAP_PCI_CFG (virtio 1.2, 4.1.4.9), against the BAR itself."""
+    path = f"/sys/bus/pci/devices/{FN1}/config"
+
+    def put(at, data):
+        text = "".join(f"\\x{b:02x}" for b in data)
+        guest.must(f"printf '{text}' | dd of={path} bs={len(data)} seek={at // len(data)} count=1 conv=notrunc 2>/dev/null")
+
+    def select(offset, length, bar=0):
+        put(cap + 4, bytes([bar]))
+        put(cap + 8, struct.pack("<I", offset))
+        put(cap + 12, struct.pack("<I", length))
+
+    def get():
+        data = base64.b64decode(guest.must(f"dd if={path} bs=4 skip={(cap + 16) // 4} count=1 2>/dev/null | base64"))
+        return struct.unpack("<I", data)[0]
+
+    def mmio(offset, width=32):
+        return int(guest.must(f"devmem {bar0 + offset:#x} {width}"), 16)
+
+    # What a driver holds, /dev/mem does not show.
+    guest.must(f"echo {FN1} >/sys/bus/pci/drivers/virtio-pci/unbind; echo 1 >/sys/bus/pci/devices/{FN1}/enable")
+    common, device = 0x1000, 0x3000
+    select(device, 4)
+    rig.equal(get(), mmio(device), "fn1: PCI_CFG reads 4 bytes of the MAC")
+    select(device + 2, 2)
+    rig.equal(get() & 0xFFFF, mmio(device + 2, 16), "fn1: PCI_CFG reads 2 bytes at offset 2")
+    select(device + 5, 1)
+    rig.equal(get() & 0xFF, mmio(device + 5, 8), "fn1: PCI_CFG reads 1 byte at offset 5")
+    for word in (1, 0):
+        select(common, 4)
+        put(cap + 16, struct.pack("<I", word))
+        rig.equal(mmio(common), word, f"fn1: PCI_CFG writes {word} to device_feature_select")
+        select(common + 4, 4)
+        rig.equal(get(), mmio(common + 4), f"fn1: PCI_CFG reads feature word {word}")
+    for offset, length, bar, what in ((common + 1, 4, 0, "a misaligned offset"), (common, 3, 0, "a length of 3"), (common, 8, 0, "a length of 8"),
+                                      (0x40000, 4, 0, "an offset beyond the BAR"), (common, 4, 2, "another BAR")):
+        select(offset, length, bar)
+        put(cap + 16, struct.pack("<I", 1))
+        rig.equal((get(), mmio(common)), (0xFFFFFFFF, 0), f"fn1: PCI_CFG with {what} reads all ones and writes nothing")
+
+
 def enumerate_in(rig, window):
     sim = Sim(rig, "--ports", "1", "--config-window", window, name=f"vhp-sim-{window}")
     guest = Guest(rig, f"guest-{window}", 256, [vfio_user_device(rig, "fn0.sock", "0x3"), vfio_user_device(rig, "fn1.sock", "0x4")],
@@ -85,7 +127,7 @@ def enumerate_in(rig, window):
     rig.check(config1[8] >= 1, "fn1: revision 1 or later")
     rig.equal(bytes(config1[9:12]), b"\x00\x00\x02", "fn1: class 0200 00")
     rig.equal({b: s for b, (_, s) in bars0.items()}, {0: 64 << 10, 2: 256 << 10}, "fn0: BARs 0 and 2 of 64 and 256 KiB")
-    rig.equal({b: s for b, (_, s) in bars1.items()}, {0: 256 << 10}, "fn1: BAR 0 of 256 KiB")
+    rig.equal({b: s for b, (_, s) in bars1.items()}, {0: 256 << 10, 2: 4 << 30}, "fn1: BAR 0 of 256 KiB, aperture of 4 GiB")
     for name, config in (("fn0", config0), ("fn1", config1)):
         msix = [at for cap, at in capabilities(config) if cap == 0x11]
         rig.check(msix and struct.unpack_from("<H", config, msix[0] + 2)[0] & 0x7FF == 31, f"{name}: MSI-X with 32 vectors")
@@ -97,11 +139,12 @@ def enumerate_in(rig, window):
         rig.check(driver != "virtio-pci", "fn1: virtio_pci leaves a function without capabilities alone")
     else:
         types = {config1[at + 3] for cap, at in capabilities(config1) if cap == 0x09}
-        rig.check({1, 2, 3, 4} <= types, f"fn1: virtio capabilities {sorted(types)} in configuration space")
-        rig.check(5 not in types, "fn1: PCI_CFG is not offered (rtl/pcie/README.md)")
+        rig.check({1, 2, 3, 4, 5, 9} <= types, f"fn1: virtio capabilities {sorted(types)} in configuration space")
         rig.equal(driver, "virtio-pci", "fn1: the kernel's virtio_pci took it")
         modalias = guest.must(f"cat /sys/bus/pci/devices/{FN1}/virtio*/modalias")
         rig.check(modalias.startswith("virtio:d0000003Fv"), f"fn1: device type 63 on the virtio bus ({modalias})")
+        pci_cfg(rig, guest, next(at for cap, at in capabilities(config1) if cap == 9 and config1[at + 3] == 5), bars1[0][0])
+    rig.equal(guest.must(f"devmem {bars1[2][0]:#x} 32").lower(), "0xffffffff", "fn1: the aperture shows nothing")
     rig.equal(guest.power_off(), 0, "the guest powers off")
     code, stats = sim.finish()
     rig.equal(code, 0, f"vhp-sim --config-window {window} ends cleanly")
