@@ -165,6 +165,7 @@ def interrupted(rig):
     """Ctrl-C while the demo's guests boot."""
     own = rig.path("tmp")
     os.mkdir(own)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and would hand that on
     demo = Process(rig, "demo", [sys.executable, os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo.py")],
                    env={"TMPDIR": own, "VHP_TEST_DIR": rig.log("demo")})
     demo.wait_for("both guests boot", 60)

@@ -291,7 +291,8 @@ static void rb_access(uint32_t addr, bool write, uint32_t wdata, int be)
 	rb.write = write;
 	rb.wdata = wdata;
 	rb.be = be;
-	for (int i = 0; i < 1000 && !rb.answered; i++)
+	/* The first one waits until the context memory is clear: a cycle for each of its words. */
+	for (int i = 0; i < 10000 && !rb.answered; i++)
 		tick(1);
 	if (!rb.answered)
 		die("a register access is not answered");
