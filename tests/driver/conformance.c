@@ -561,18 +561,7 @@ int main(int argc, char **argv)
 		CASE(event_idx),
 		CASE(unresponsive_driver),
 	};
-	int failed, total = (int)(sizeof(tests) / sizeof(tests[0])), rc;
 
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	sim_start(&sim, NULL);
-	failed = cmocka_run_group_tests_name("conformance", tests, open_all, close_all);
-	rc = sim_stop(&sim);
-	if (rc != 0) {
-		printf("vhp-sim ended with %d\n", rc);
-		failed++;
-		total++;
-	}
-	printf("%d passed, %d failed\n", total - failed, failed);
-	return failed != 0;
+	return sim_run_tests(&sim, NULL, "conformance", tests, sizeof(tests) / sizeof(tests[0]), open_all, close_all,
+			     argc > 1 ? argv[1] : NULL);
 }

@@ -31,6 +31,17 @@ void sim_start(struct sim *sim, const char *const *args);
 /** SIGTERM. @return its exit status, -1 if it had to be killed. */
 int sim_stop(struct sim *sim);
 
+struct CMUnitTest;
+/**
+ * main() of a cmocka program: run @p count tests against a vhp-sim started with @p args, @p open and @p close around all of them, and print
+ * the closing line. A simulator that does not end cleanly counts as one more test, which failed.
+ *
+ * @param filter  only the tests with such a name; NULL: all
+ * @return exit status of the program
+ */
+int sim_run_tests(struct sim *sim, const char *const *args, const char *name, const struct CMUnitTest *tests,
+		  size_t count, int (*open)(void **state), int (*close)(void **state), const char *filter);
+
 /** Call @p done until it is true. @return false after LIB_WAIT_MS. */
 bool wait_for(bool (*done)(void *), void *arg);
 

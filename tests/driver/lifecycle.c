@@ -443,18 +443,7 @@ int main(int argc, char **argv)
 		CASE(flr_in_handshake),	  CASE(write_0_unconnected), CASE(nobody_copies),
 		CASE(mac_not_negotiated),
 	};
-	int failed, total = (int)(sizeof(tests) / sizeof(tests[0])), rc;
 
-	if (argc > 1)
-		cmocka_set_test_filter(argv[1]);
-	sim_start(&sim, NULL);
-	failed = cmocka_run_group_tests_name("lifecycle", tests, open_all, close_all);
-	rc = sim_stop(&sim);
-	if (rc != 0) {
-		printf("vhp-sim ended with %d\n", rc);
-		failed++;
-		total++;
-	}
-	printf("%d passed, %d failed\n", total - failed, failed);
-	return failed != 0;
+	return sim_run_tests(&sim, NULL, "lifecycle", tests, sizeof(tests) / sizeof(tests[0]), open_all, close_all,
+			     argc > 1 ? argv[1] : NULL);
 }

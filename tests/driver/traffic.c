@@ -438,20 +438,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(resume_after_stop), cmocka_unit_test(queue_goes_and_comes),
 	};
 	const char *const args[] = { "--dma-faults-fatal", "--reorder", "--split=20", NULL };
-	int failed, total = (int)(sizeof(tests) / sizeof(tests[0])), rc;
 
 	seed = argc > 1 ? (unsigned int)strtoul(argv[1], NULL, 0) : 1;
 	printf("seed %u\n", seed);
-	if (argc > 2)
-		cmocka_set_test_filter(argv[2]);
-	sim_start(&sim, args);
-	failed = cmocka_run_group_tests_name("traffic", tests, open_all, close_all);
-	rc = sim_stop(&sim);
-	if (rc != 0) {
-		printf("vhp-sim ended with %d\n", rc);
-		failed++;
-		total++;
-	}
-	printf("%d passed, %d failed\n", total - failed, failed);
-	return failed != 0;
+	return sim_run_tests(&sim, args, "traffic", tests, sizeof(tests) / sizeof(tests[0]), open_all, close_all,
+			     argc > 2 ? argv[2] : NULL);
 }
