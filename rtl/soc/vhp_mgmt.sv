@@ -218,6 +218,7 @@ module vhp_mgmt (
     hw_in.peer_irq_refused.count.next = refused_q;
     hw_in.doorbells.count.next      = doorbells_i;
     hw_in.time_us.count.next        = time_us_i;
+    hw_in.boot_hold.hold.hwclr      = 1'b0;
     hw_in.mbox_request.rd_ack       = host_ack_q && !host_wr_q;
     hw_in.mbox_request.wr_ack       = host_ack_q && host_wr_q;
     hw_in.mbox_request.rd_data      = ram_rdata;
