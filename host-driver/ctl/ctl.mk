@@ -6,7 +6,7 @@ VHPCTL_DIR := $(HOST_DIR)/ctl
 VHPCTL  := $(B)/bin/vhpctl
 ALL     += $(VHPCTL)
 
-VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c show.c telemetry.c) $(HOST_DIR)/vdpa/vdpa_values.c
+VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c bind.c show.c telemetry.c) $(HOST_DIR)/vdpa/vdpa_values.c
 
 $(VHPCTL): $(VHPCTL_SRCS) $(wildcard $(VHPCTL_DIR)/*.h) $(HOST_DIR)/vdpa/vdpa_values.h | $(B)/bin
 	@$(CC) $(CFLAGS_COMMON) -I$(HOST_DIR)/vdpa $(VHPCTL_SRCS) -o $@ -ljansson
@@ -20,3 +20,13 @@ $(B)/man/vhp-vdpad.8: $(B)/bin/vhp-vdpad
 $(MAN_PAGES): $(VHPCTL_DIR)/man.py
 	@mkdir -p $(@D)
 	@COLUMNS=80 python3 $(VHPCTL_DIR)/man.py $(filter $(B)/bin/%,$^) $(subst .,,$(suffix $@)) >$@
+
+# Binding, against a device tree of its own.
+BIND_TEST := $(B)/tests/drv-bind
+$(BIND_TEST): $(addprefix $(VHPCTL_DIR)/,test/test_bind.c bind.c show.c bind.h show.h) | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I$(VHPCTL_DIR) $(filter %.c,$^) -o $@ \
+	    -lcmocka -ljansson
+
+TESTS             += drv-bind
+TEST_DEPS_drv-bind := $(BIND_TEST)
+TEST_CMD_drv-bind  := $(BIND_TEST)

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bind.h"
 #include "show.h"
 #include "telemetry.h"
 #include "vdpa_values.h"
@@ -97,9 +98,12 @@ static const struct argp argp = {
 	       "  events      the last events of the card\n"
 	       "  reset       counters to 0\n"
 	       "  disconnect  close these ports for the driver until connect; front ends stay\n"
-	       "  connect     serve them again\n\n"
+	       "  connect     serve them again\n"
+	       "  bind        bind functions of cards to vfio-pci: bind ADDRESS...; without: list them\n"
+	       "  unbind      take functions from vfio-pci: unbind ADDRESS...\n\n"
 	       "A PORT is its number in `vhpctl list`, its vhost-user socket or its device name; where several processes serve "
 	       "ports, PREFIX/NUMBER. Without PORT: all of them, but for connect and disconnect.\n\n"
+	       "An ADDRESS is that of a PCI function, as 0000:01:00.0.\n\n"
 	       "Exit status: 0 done, 1 nothing to show or no answer, 64 wrong arguments.",
 };
 
@@ -288,22 +292,35 @@ static void list(const struct config *c)
 	json_decref(ports);
 }
 
+static int bind_to_vfio(const struct config *c)
+{
+	return bind_command(false, c->ports, c->num_ports, c->json);
+}
+
+static int unbind_from_vfio(const struct config *c)
+{
+	return bind_command(true, c->ports, c->num_ports, c->json);
+}
+
 static const struct command {
 	const char *name, *endpoint;
 	void (*print)(const json_t *answer);
-	bool acts; /* changes something: its ports have to be named */
+	bool acts;			    /* changes something: its ports have to be named */
+	int (*run)(const struct config *c); /* of this host, not of a process; returns the number of failures */
 } commands[] = {
-	{ "list", NULL, NULL, false },
-	{ "status", "/vhost_pci/status", show_status, false },
-	{ "stats", "/vhost_pci/stats", show_stats, false },
-	{ "features", "/vhost_pci/status", show_features, false },
-	{ "regions", "/vhost_pci/regions", show_regions, false },
-	{ "gsi", "/vhost_pci/gsi", show_gsi, false },
-	{ "log", "/vhost_pci/log", show_log, false },
-	{ "events", "/vhost_pci/events", show_events, false },
-	{ "reset", "/vhost_pci/reset_stats", print_reset, false },
-	{ "connect", "/vhost_pci/connect", print_connect, true },
-	{ "disconnect", "/vhost_pci/disconnect", print_disconnect, true },
+	{ "list", NULL, NULL, false, NULL },
+	{ "status", "/vhost_pci/status", show_status, false, NULL },
+	{ "stats", "/vhost_pci/stats", show_stats, false, NULL },
+	{ "features", "/vhost_pci/status", show_features, false, NULL },
+	{ "regions", "/vhost_pci/regions", show_regions, false, NULL },
+	{ "gsi", "/vhost_pci/gsi", show_gsi, false, NULL },
+	{ "log", "/vhost_pci/log", show_log, false, NULL },
+	{ "events", "/vhost_pci/events", show_events, false, NULL },
+	{ "reset", "/vhost_pci/reset_stats", print_reset, false, NULL },
+	{ "connect", "/vhost_pci/connect", print_connect, true, NULL },
+	{ "disconnect", "/vhost_pci/disconnect", print_disconnect, true, NULL },
+	{ "bind", NULL, NULL, false, bind_to_vfio },
+	{ "unbind", NULL, NULL, true, unbind_from_vfio },
 };
 
 int main(int argc, char **argv)
@@ -324,10 +341,13 @@ int main(int argc, char **argv)
 		return 64;
 	}
 	if (command->acts && c.num_ports == 0) {
-		fprintf(stderr, "vhpctl: %s: give the port, or several; vhpctl list shows them\n", c.command);
+		fprintf(stderr, "vhpctl: %s: give the %s, or several; vhpctl %s shows them\n", c.command,
+			command->run ? "address" : "port", command->run ? "bind" : "list");
 		return 64;
 	}
-	if (command->endpoint)
+	if (command->run)
+		failures += command->run(&c);
+	else if (command->endpoint)
 		per_port(&c, command->endpoint, command->print);
 	else
 		list(&c);
