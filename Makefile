@@ -40,10 +40,11 @@ else
 
 B           ?= build
 VENV        ?= /opt/venv/bin
+VERSION     := 0.1.0
 CC          := gcc
 CXX         := g++
 NPROC       := $(shell nproc)
-CFLAGS_COMMON := -std=gnu17 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE
+CFLAGS_COMMON := -std=gnu17 -O2 -g -Wall -Wextra -Werror -D_GNU_SOURCE -DVHP_VERSION='"$(VERSION)"'
 PREFIX      ?= /usr/local
 TIME        ?= 60
 

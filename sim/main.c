@@ -15,6 +15,8 @@
 
 #include "server.h"
 
+const char *argp_program_version = "vhp-sim " VHP_VERSION;
+
 #define MAX_PORTS 2u		/* of vhp_pkg::NumPorts, the Verilated card */
 #define CHUNK 64u		/* cycles between two looks at the sockets */
 #define BOOT_CYCLES 20000000ull /* 80 ms of simulated time until configuration space must be on */
@@ -71,7 +73,7 @@ static const struct argp_option option_table[] = {
 	  "configuration space that user logic answers: pcie4 0xb0..0xbf (default), full 0x90..0xff with the virtio capabilities",
 	  0 },
 	{ "firmware", KEY_FIRMWARE, "FILE", 0,
-	  "firmware image, $readmemh words (default: fw/firmware.hex beside the program's folder)", 0 },
+	  "firmware image, $readmemh words (default: fw/firmware.hex or share/vhost-pci-net/firmware.hex beside the program's folder)", 0 },
 	{ "trace", KEY_TRACE, "FILE.fst", 0, "write a wave trace", 0 },
 	{ "stats", KEY_STATS, "FILE.json", 0, "write statistics at the end", 0 },
 	{ "seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0 },
@@ -202,10 +204,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 /* ------------------------------------------------------------------------------------------ files */
 
-/* PROGRAM is in BUILD/bin, the image in BUILD/fw. */
+/* PROGRAM is in BUILD/bin and the image in BUILD/fw, or in PREFIX/bin and PREFIX/share/vhost-pci-net. */
 static char *default_firmware(void)
 {
-	static char path[PATH_MAX + 32];
+	static const char installed[] = "/share/vhost-pci-net/firmware.hex";
+	static char path[PATH_MAX + sizeof(installed)];
 	ssize_t n = readlink("/proc/self/exe", path, PATH_MAX);
 	char *slash;
 
@@ -218,7 +221,10 @@ static char *default_firmware(void)
 			return NULL;
 		*slash = '\0';
 	}
-	strcat(path, "/fw/firmware.hex");
+	slash = path + strlen(path);
+	strcpy(slash, installed);
+	if (access(path, F_OK))
+		strcpy(slash, "/fw/firmware.hex");
 	return path;
 }
 

@@ -12,10 +12,11 @@ $(VHPCTL): $(VHPCTL_SRCS) $(wildcard $(VHPCTL_DIR)/*.h) $(HOST_DIR)/vdpa/vdpa_va
 	@$(CC) $(CFLAGS_COMMON) -I$(HOST_DIR)/vdpa $(VHPCTL_SRCS) -o $@ -ljansson
 
 # Manual pages, from what the programs say of themselves.
-MAN_PAGES := $(B)/man/vhpctl.1 $(B)/man/vhp-vdpad.8
+MAN_PAGES := $(B)/man/vhpctl.1 $(B)/man/vhp-sim.1 $(B)/man/vhp-vdpad.8
 ALL       += $(MAN_PAGES)
 
 $(B)/man/vhpctl.1: $(VHPCTL)
+$(B)/man/vhp-sim.1: $(B)/bin/vhp-sim
 $(B)/man/vhp-vdpad.8: $(B)/bin/vhp-vdpad
 $(MAN_PAGES): $(VHPCTL_DIR)/man.py
 	@mkdir -p $(@D)

@@ -26,10 +26,13 @@ def page(program, section):
     brief, out, options, tail = [], [], False, False
     while lines and lines[0].strip():
         brief.append(lines.pop(0))
-    brief = " ".join(brief).rstrip(".")
+    # The first sentence says what it is, the others more.
+    brief, _, more = " ".join(brief).rstrip(".").partition(". ")
     out += [f'.TH {name.upper()} {section} "" "{name} {version}"', ".SH NAME",
             f"{escape(name)} \\- {escape(brief[0].lower() + brief[1:])}", ".SH SYNOPSIS",
-            f".B {escape(name)}", escape(usage.split(name, 1)[1].strip()), ".SH OPTIONS"]
+            f".B {escape(name)}", escape(usage.split(name, 1)[1].strip())]
+    out += [".SH DESCRIPTION", escape(more) + "."] if more else []
+    out.append(".SH OPTIONS")
     verbatim = False
     for line in lines:
         option = OPTION.match(line)
@@ -41,7 +44,7 @@ def page(program, section):
             if line.startswith("Mandatory or optional") or line.startswith("for any corresponding"):
                 continue
             tail = True
-            out.append(".SH DESCRIPTION")
+            out.append(".SH NOTES" if more else ".SH DESCRIPTION")
         if tail and line.startswith("  ") != verbatim:
             verbatim = not verbatim
             out.append(".nf" if verbatim else ".fi")

@@ -19,7 +19,7 @@
 #include "telemetry.h"
 #include "vdpa_values.h"
 
-const char *argp_program_version = "vhpctl 0.1.0";
+const char *argp_program_version = "vhpctl " VHP_VERSION;
 
 enum {
 	OPT_PREFIX = 0x100,

@@ -40,7 +40,7 @@
 #define MAX_SETTINGS 64
 #define MAX_EAL 64
 
-const char *argp_program_version = PROGRAM " 0.1.0";
+const char *argp_program_version = PROGRAM " " VHP_VERSION;
 
 enum {
 	OPT_UUID = 0x100,
