@@ -10,7 +10,7 @@ include sim/verilate.mk
 SIM_HDRS := $(wildcard sim/*.h) host-driver/access/vfio_user_proto.h
 SIM_CFLAGS = -std=c17 -D_GNU_SOURCE -DVHP_VERSION='"$(VERSION)"' -O2 -g -Wall -Wextra -Werror -Isim -I$(B)/gen/include -Ifirmware/include -Ihost-driver/access
 SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/rootcomplex.c sim/memmap.c sim/model.c \
-	sim/vfio_user.c sim/server.c
+	sim/vfio_user.c sim/server.c sim/nor.c
 SIM_LIB_OBJS := $(SIM_LIB_SRCS:sim/%.c=$(B)/obj-sim/%.o)
 
 $(B)/obj-sim/%.o: sim/%.c $(SIM_HDRS)
@@ -31,7 +31,7 @@ $(eval $(call VERILATE_TOP,vhp-sim,vhp_card,,sim/main.c,-GConfigFull=0))
 $(eval $(call VERILATE_TOP,vhp-sim-full,vhp_card,,sim/main.c,-GConfigFull=1))
 ALL += $(B)/bin/vhp-sim $(B)/bin/vhp-sim-full
 
-# Tests of the model and of the server.
+# Tests of the models and of the server.
 $(B)/tests/sim-model: sim/tests/model.c $(B)/obj-sim/libvhpsim.a $(SIM_HDRS)
 	@mkdir -p $(@D)
 	$(CC) $(SIM_CFLAGS) -o $@ $< $(B)/obj-sim/libvhpsim.a -ljansson
@@ -39,6 +39,14 @@ $(B)/tests/sim-model: sim/tests/model.c $(B)/obj-sim/libvhpsim.a $(SIM_HDRS)
 TESTS += sim-model
 TEST_DEPS_sim-model := $(B)/tests/sim-model
 TEST_CMD_sim-model := $(B)/tests/sim-model
+
+$(B)/tests/sim-nor: sim/tests/nor.c $(B)/obj-sim/nor.o $(SIM_HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -o $@ $< $(B)/obj-sim/nor.o
+
+TESTS += sim-nor
+TEST_DEPS_sim-nor := $(B)/tests/sim-nor
+TEST_CMD_sim-nor := $(B)/tests/sim-nor
 
 $(B)/tests/sim-vfio-user: sim/tests/vfio_user.c sim/bits.h
 	@mkdir -p $(@D)
