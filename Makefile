@@ -62,7 +62,7 @@ ifneq ($(PLACE),light)
 	$(sort $(wildcard tests/*/*.mk))
 endif
 
-.PHONY: all help run test bench demo lint synth fuzz formal bitstream release install clean distclean toolchain list-tests
+.PHONY: all help run test bench demo lint synth fuzz formal bitstream release install uninstall clean distclean toolchain list-tests
 
 all: $(ALL) ## build the simulator, firmware, programs and plugins (below build/)
 
@@ -110,12 +110,11 @@ bitstream: ## FPGA image with this machine's Vivado, BOARD=name (rtl/boards/)
 release: ## signed release archive (BOARD=...)
 	@$(or $(RELEASE_CMD),echo "release: not filled yet" >&2; exit 1)
 
-install: $(ALL) ## programs, plugins and documentation into DESTDIR$(PREFIX)
-	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/vhost-pci-net $(DESTDIR)$(PREFIX)/share/doc/vhost-pci-net
-	@install -m 755 $(wildcard $(B)/bin/*) $(DESTDIR)$(PREFIX)/bin/
-	@install -m 644 $(wildcard $(B)/lib/*.so) $(DESTDIR)$(PREFIX)/lib/vhost-pci-net/
-	@install -m 644 README.md LICENSE docs/*.md $(DESTDIR)$(PREFIX)/share/doc/vhost-pci-net/
-	@for f in $(wildcard $(B)/man/*); do install -D -m 644 $$f $(DESTDIR)$(PREFIX)/share/man/man$${f##*.}/$${f##*/}; done
+install: $(ALL) ## programs, plugins, service files, manuals into DESTDIR$(PREFIX)
+	@$(INSTALL_CMD) install $(INSTALL_LIST)
+
+uninstall: ## remove what install put below DESTDIR$(PREFIX)
+	@$(INSTALL_CMD) uninstall $(INSTALL_LIST)
 
 # ------------------------------------------------------------------------------------------------------------------------
 # Housekeeping.

@@ -14,9 +14,10 @@
 /* A simulated card answers in its own time. */
 #define TIMEOUT_S 130
 #define MAX_REPLY (64 * 1024)
+#define MAX_PLACES 4
 
-/* Where DPDK puts its runtime directories: root's, the user's, and without XDG_RUNTIME_DIR. */
-static unsigned int places(char out[3][256])
+/* Where DPDK puts its runtime directories: root's, the user's, without XDG_RUNTIME_DIR, and for vhp-vdpad@.service. */
+static unsigned int places(char out[MAX_PLACES][256])
 {
 	const char *xdg = getenv("XDG_RUNTIME_DIR");
 	unsigned int n = 0;
@@ -25,13 +26,14 @@ static unsigned int places(char out[3][256])
 	if (xdg && *xdg)
 		snprintf(out[n++], 256, "%s/dpdk", xdg);
 	snprintf(out[n++], 256, "/tmp/dpdk");
+	snprintf(out[n++], 256, "/run/vhost-pci-net/*/dpdk");
 	return n;
 }
 
 const char *tel_places(void)
 {
-	static char text[800];
-	char dirs[3][256];
+	static char text[MAX_PLACES * 260];
+	char dirs[MAX_PLACES][256];
 	unsigned int n = places(dirs);
 	size_t used = 0;
 
@@ -51,7 +53,7 @@ static void prefix_of(const char *path, char prefix[64])
 
 unsigned int tel_find(const char *prefix, const char *path, struct tel_socket sockets[TEL_MAX_SOCKETS])
 {
-	char dirs[3][256], pattern[1024];
+	char dirs[MAX_PLACES][256], pattern[1200];
 	unsigned int n = 0, ndirs = places(dirs);
 
 	if (path) {

@@ -99,11 +99,11 @@ static const struct argp argp = {
 	       "  reset       counters to 0\n"
 	       "  disconnect  close these ports for the driver until connect; front ends stay\n"
 	       "  connect     serve them again\n"
-	       "  bind        bind functions of cards to vfio-pci: bind ADDRESS...; without: list them\n"
-	       "  unbind      take functions from vfio-pci: unbind ADDRESS...\n\n"
+	       "  bind        functions of cards to vfio-pci; without ADDRESS: list them\n"
+	       "  unbind      back to the driver that the kernel chooses\n\n"
 	       "A PORT is its number in `vhpctl list`, its vhost-user socket or its device name; where several processes serve "
 	       "ports, PREFIX/NUMBER. Without PORT: all of them, but for connect and disconnect.\n\n"
-	       "An ADDRESS is that of a PCI function, as 0000:01:00.0.\n\n"
+	       "bind and unbind take ADDRESS... instead, of PCI functions, as 0000:01:00.0.\n\n"
 	       "Exit status: 0 done, 1 nothing to show or no answer, 64 wrong arguments.",
 };
 

@@ -17,6 +17,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,6 +496,27 @@ static void die(const char *fmt, ...)
 	leave(EXIT_FAILURE);
 }
 
+/* Tells systemd, if it started this as Type=notify (sd_notify(3)). */
+static void notify(const char *state)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t len = path ? strlen(path) : 0;
+	int fd;
+
+	if (len == 0 || len >= sizeof(addr.sun_path))
+		return;
+	memcpy(addr.sun_path, path, len);
+	if (path[0] == '@')
+		addr.sun_path[0] = '\0';
+	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return;
+	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr,
+	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(fd);
+}
+
 static void *signal_thread(void *arg)
 {
 	sigset_t *set = arg;
@@ -564,9 +586,11 @@ int main(int argc, char **argv)
 	atomic_store(&serving, true);
 	printf("ready\n");
 	fflush(stdout);
+	notify("READY=1");
 
 	while (sem_wait(&stop) && errno == EINTR)
 		;
+	notify("STOPPING=1");
 	rte_eal_hotplug_remove(c.pci ? "pci" : "vdev", c.pci ? c.pci : VDEV);
 	leave(EXIT_SUCCESS);
 }
