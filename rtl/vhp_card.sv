@@ -3,20 +3,38 @@
 // The card: everything between the PCIe hard block's user side and nothing else.
 //
 // Purpose     Top of the design; simulated by vhp-sim and instantiated unchanged by rtl/boards/. It only connects its
-//             four blocks: vhp_pcie (edge, DMA, MSI-X), vhp_control (functions, SoC, doorbells), vhp_lanes (packets),
-//             vhp_peer_mem (apertures, dirty page log).
+//             five blocks: vhp_pcie (edge, DMA, MSI-X), vhp_control (functions, SoC, doorbells), vhp_lanes (packets),
+//             vhp_peer_mem (apertures, dirty page log), vhp_flash (configuration flash, loading another image).
 // Ports       The user side of the AMD UltraScale+ PCIe hard block with the vendor's names (PG213): 512 bit, straddle
 //             off on all four streams, client tags, external MSI-X. Handshake and latency are PG213's.
+//             flash_*: pins of the configuration flash as STARTUPE3 has them, flash_dq_tri 1 = not driven; both chips share
+//             what goes out, flash_dq_in has chip 0 in 3:0 and chip 1 in 7:4. icap_*: as ICAPE3 has them, each byte
+//             bit-reversed; a cycle with icap_csib 0 is a word. usr_access_data: the USR_ACCESS word of the running image.
 //             card_idle_o is 1 while nothing is pending anywhere and the firmware sleeps in WFI: with no input
 //             changing, every later cycle is like this one, so the clock may stop.
 // Parameters  FirmwareHex    $readmemh image of the firmware's RAM, 32-bit words; "" = none (simulation: +firmware=FILE)
 //             ConfigFull     1: the hard block gives user logic 0x90..0xff of configuration space and the virtio
 //                            capabilities stand there too; 0: only 0xb0..0xbf
+//             BoardName      name of the board, ASCII, up to 16 characters
+//             Idcode         IDCODE of the part, without the revision
+//             FlashStart     where the user image begins: byte address in the flash; below lies the golden image
+//             FlashSizeLog2  log2 of the bytes of one flash chip, 16..31
+//             FlashChips     1, or 2: an image is striped over both (SPIx8)
+//             FlashSckHalf   half a period of flash_sck in cycles, 2 (62.5 MHz) to 16; 4 (31 MHz) is below the 54 MHz
+//                            that a plain read (0x03) of the flash may have, and leaves time for the way through STARTUPE3
+//             FlashSampleDelay  cycles from the rising edge of flash_sck to the sampling of flash_dq_in, 0..15
 // Reset       user_reset, synchronous.
 
 module vhp_card #(
   parameter     FirmwareHex = "",
-  parameter bit ConfigFull  = 1'b0
+  parameter bit ConfigFull  = 1'b0,
+  parameter logic [127:0] BoardName        = "sim",
+  parameter logic [31:0]  Idcode           = 32'h04b3_7093,
+  parameter logic [31:0]  FlashStart       = 32'h0100_2000,
+  parameter int unsigned  FlashSizeLog2    = 27,
+  parameter int unsigned  FlashChips       = 1,
+  parameter int unsigned  FlashSckHalf     = 4,
+  parameter int unsigned  FlashSampleDelay = 3
 ) (
   input  logic         user_clk,
   input  logic         user_reset,
@@ -93,6 +111,17 @@ module vhp_card #(
   // MSI-X control bits; the messages are posted writes on RQ.
   input  logic [3:0]   cfg_interrupt_msix_enable,
   input  logic [3:0]   cfg_interrupt_msix_mask,
+  // Configuration flash, ICAP, identity of the running image.
+  output logic         flash_sck,
+  output logic [1:0]   flash_cs_n,
+  output logic [3:0]   flash_dq_out,
+  output logic [3:0]   flash_dq_tri,
+  input  logic [7:0]   flash_dq_in,
+  output logic         icap_csib,
+  output logic         icap_rdwrb,
+  output logic [31:0]  icap_i,
+  input  logic         icap_avail,
+  input  logic [31:0]  usr_access_data,
 
   output logic         card_idle_o
 );
@@ -139,8 +168,13 @@ module vhp_card #(
   logic             lane_irq;
   logic [vhp_pkg::NumPorts-1:0] isr_set;
 
-  logic pcie_idle, control_idle, lanes_idle, peer_idle;
-  assign card_idle_o = pcie_idle && control_idle && lanes_idle && peer_idle;
+  // Flash.
+  logic             flash_rb_req_valid, flash_rb_req_ready, flash_rb_rsp_valid, boot_hold;
+  vhp_pkg::rb_req_t flash_rb_req;
+  vhp_pkg::rb_rsp_t flash_rb_rsp;
+
+  logic pcie_idle, control_idle, lanes_idle, peer_idle, flash_idle;
+  assign card_idle_o = pcie_idle && control_idle && lanes_idle && peer_idle && flash_idle;
 
   // Simulation lets the two large blocks rest (vhp_clk_gate); on a card both are user_clk.
   logic        pcie_clk, lanes_clk;
@@ -310,6 +344,12 @@ module vhp_card #(
     .peer_rb_req_o    (peer_rb_req),
     .peer_rb_rsp_valid_i(peer_rb_rsp_valid),
     .peer_rb_rsp_i    (peer_rb_rsp),
+    .flash_rb_req_valid_o(flash_rb_req_valid),
+    .flash_rb_req_ready_i(flash_rb_req_ready),
+    .flash_rb_req_o   (flash_rb_req),
+    .flash_rb_rsp_valid_i(flash_rb_rsp_valid),
+    .flash_rb_rsp_i   (flash_rb_rsp),
+    .boot_hold_o      (boot_hold),
     .kick_valid_o     (kick_valid),
     .kick_qid_o       (kick_qid),
     .lane_irq_i       (lane_irq),
@@ -393,6 +433,37 @@ module vhp_card #(
     .log_cmpl_valid_i (wr_cmpl_valid[vhp_pkg::WrLog]),
     .log_cmpl_i       (wr_cmpl[vhp_pkg::WrLog]),
     .idle_o           (peer_idle)
+  );
+
+  vhp_flash #(
+    .BoardName  (BoardName),
+    .Idcode     (Idcode),
+    .Start      (FlashStart),
+    .SizeLog2   (FlashSizeLog2),
+    .Chips      (FlashChips),
+    .SckHalf    (FlashSckHalf),
+    .SampleDelay(FlashSampleDelay)
+  ) u_flash (
+    .clk_i            (user_clk),
+    .rst_i            (user_reset),
+    .rb_req_valid_i   (flash_rb_req_valid),
+    .rb_req_ready_o   (flash_rb_req_ready),
+    .rb_req_i         (flash_rb_req),
+    .rb_rsp_valid_o   (flash_rb_rsp_valid),
+    .rb_rsp_o         (flash_rb_rsp),
+    .hold_i           (boot_hold),
+    .flr_i            (fn_flr_pending[0]),
+    .sck_o            (flash_sck),
+    .cs_n_o           (flash_cs_n),
+    .dq_o             (flash_dq_out),
+    .dq_tri_o         (flash_dq_tri),
+    .dq_i             (flash_dq_in),
+    .icap_csib_o      (icap_csib),
+    .icap_rdwrb_o     (icap_rdwrb),
+    .icap_o           (icap_i),
+    .icap_avail_i     (icap_avail),
+    .usr_access_i     (usr_access_data),
+    .idle_o           (flash_idle)
   );
 
 endmodule

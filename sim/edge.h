@@ -60,7 +60,10 @@ extern "C" {
 	S(uint8_t, cfg_ext_write_byte_enable) \
 	S(uint8_t, cfg_flr_in_process)        \
 	S(uint8_t, cfg_interrupt_msix_enable) \
-	S(uint8_t, cfg_interrupt_msix_mask)
+	S(uint8_t, cfg_interrupt_msix_mask)   \
+	S(uint8_t, flash_dq_in)               \
+	S(uint8_t, icap_avail)                \
+	S(uint32_t, usr_access_data)
 
 #define VHP_EDGE_OUTPUTS(S, W)               \
 	W(16, s_axis_rq_tdata)               \
@@ -89,6 +92,13 @@ extern "C" {
 	S(uint8_t, cfg_err_cor_in)           \
 	S(uint8_t, cfg_err_uncor_in)         \
 	S(uint8_t, cfg_flr_done)             \
+	S(uint8_t, flash_sck)                \
+	S(uint8_t, flash_cs_n)               \
+	S(uint8_t, flash_dq_out)             \
+	S(uint8_t, flash_dq_tri)             \
+	S(uint8_t, icap_csib)                \
+	S(uint8_t, icap_rdwrb)               \
+	S(uint32_t, icap_i)                  \
 	S(uint8_t, card_idle_o)
 
 #define VHP_EDGE_SCALAR(type, port) type port;

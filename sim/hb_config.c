@@ -36,6 +36,8 @@ uint64_t vhp_model_bar_size(unsigned int fn, unsigned int bar)
 		return fn == 0 ? 0x10000 : 0x40000;
 	if (bar == 2)
 		return fn == 0 ? 0x40000 : 1ull << APERTURE_LOG2;
+	if (bar == 4)
+		return fn == 0 ? 0x10000 : 0;
 	return 0;
 }
 

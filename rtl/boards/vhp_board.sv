@@ -414,6 +414,16 @@ module vhp_board #(
     .cfg_flr_done,
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
+    .flash_sck      (),
+    .flash_cs_n     (),
+    .flash_dq_out   (),
+    .flash_dq_tri   (),
+    .flash_dq_in    (8'hff),
+    .icap_csib      (),
+    .icap_rdwrb     (),
+    .icap_i         (),
+    .icap_avail     (1'b0),
+    .usr_access_data(32'd0),
     .card_idle_o(card_idle)
   );
 

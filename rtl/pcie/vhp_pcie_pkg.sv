@@ -276,6 +276,7 @@ package vhp_pcie_pkg;
     bar_size_log2 = 5'd0;
     if (func == 8'd0 && bar == 3'd0) bar_size_log2 = 5'd16;
     else if (func == 8'd0 && bar == 3'd2) bar_size_log2 = 5'd18;
+    else if (func == 8'd0 && bar == 3'd4) bar_size_log2 = 5'd16;
     else if (func < 8'(vhp_pkg::NumFn) && bar == 3'd0) bar_size_log2 = 5'd18;
   endfunction
 

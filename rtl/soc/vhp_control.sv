@@ -3,8 +3,8 @@
 // The control block: register targets of every BAR, the vhost-pci-net functions, doorbells, mailbox and SoC.
 //
 // Purpose     Connects host accesses and firmware accesses to the same functions; holds no state of its own.
-// Handshake   Register bus towards vhp_pcie (rb_*), vhp_lanes (lane_rb_*) and vhp_peer_mem (peer_rb_*); DMA ports as vhp_pkg has them; kicks are
-//             pulses that are always taken; idle_o is 1 while the core sleeps and nothing is under way.
+// Handshake   Register bus towards vhp_pcie (rb_*), vhp_lanes (lane_rb_*), vhp_peer_mem (peer_rb_*) and vhp_flash (flash_rb_*); DMA ports as
+//             vhp_pkg has them; kicks are pulses that are always taken; idle_o is 1 while the core sleeps and nothing is under way.
 // Latency     Host access 6 to 12 cycles (86 for one that resets a function); doorbell to kick 4.
 // Parameters  FirmwareHex  $readmemh image of the firmware's RAM, "" = none; simulation: +firmware=FILE
 // Reset       Synchronous.
@@ -52,6 +52,12 @@ module vhp_control #(
   output vhp_pkg::rb_req_t peer_rb_req_o,
   input  logic             peer_rb_rsp_valid_i,
   input  vhp_pkg::rb_rsp_t peer_rb_rsp_i,
+  output logic             flash_rb_req_valid_o,        // function 0's BAR 4 (the host is the master)
+  input  logic             flash_rb_req_ready_i,
+  output vhp_pkg::rb_req_t flash_rb_req_o,
+  input  logic             flash_rb_rsp_valid_i,
+  input  vhp_pkg::rb_rsp_t flash_rb_rsp_i,
+  output logic             boot_hold_o,                 // level: the running image is in use
   output logic             kick_valid_o,
   output vhp_pkg::qid_t    kick_qid_o,
   input  logic             lane_irq_i,                  // level: vhp_lane.event & event_enable
@@ -69,10 +75,11 @@ module vhp_control #(
 
   localparam int unsigned Ports = vhp_pkg::NumPorts;
 
-  // ---------------------------------------------------------------- the host's targets: mgmt, notify, functions
-  localparam int unsigned HostTargets = 2 + Ports;
+  // ---------------------------------------------------------------- the host's targets: mgmt, notify, functions, flash
+  localparam int unsigned HostTargets = 3 + Ports;
+  localparam int unsigned HostFlash   = 2 + Ports;
   localparam int unsigned HostSelW    = $clog2(HostTargets + 1);
-  localparam logic [2:0]  Bar0 = 3'd0, Bar2 = 3'd2;
+  localparam logic [2:0]  Bar0 = 3'd0, Bar2 = 3'd2, Bar4 = 3'd4;
   localparam logic [7:0]  NotifyWindow = 8'(vhp_regs_pkg::FnBarNotifyBase >> 16);   // of a function's BAR 0
 
   logic [HostSelW-1:0]                host_sel;
@@ -85,6 +92,7 @@ module vhp_control #(
     if (host_req.func == '0) begin
       if (host_req.bar == Bar0)      host_sel = HostSelW'(0);
       else if (host_req.bar == Bar2) host_sel = HostSelW'(1);
+      else if (host_req.bar == Bar4) host_sel = HostSelW'(HostFlash);
     end else if (host_req.bar == Bar0 && 32'(host_req.func) <= Ports) begin
       host_sel = host_req.addr[23:16] == NotifyWindow ? HostSelW'(1) : HostSelW'(host_req.func) + HostSelW'(1);
     end
@@ -105,6 +113,12 @@ module vhp_control #(
     .t_rsp_i      (host_rsp),
     .idle_o       (host_idle)
   );
+
+  assign flash_rb_req_valid_o      = host_req_valid[HostFlash];
+  assign flash_rb_req_o            = host_req;
+  assign host_req_ready[HostFlash] = flash_rb_req_ready_i;
+  assign host_rsp_valid[HostFlash] = flash_rb_rsp_valid_i;
+  assign host_rsp[HostFlash]       = flash_rb_rsp_i;
 
   // ---------------------------------------------------------------- the firmware's: mailbox, lanes, peer memory, functions
   localparam int unsigned FwTargets = 3 + Ports;
@@ -177,6 +191,8 @@ module vhp_control #(
     .fw_req_i      (fw_local),
     .fw_rsp_valid_o(fw_t_rsp_valid[0]),
     .fw_rsp_o      (fw_t_rsp[0]),
+    .boot_hold_o,
+    .flr_i         (fn_flr_pending_i[0]),
     .mbox_busy_o   (mbox_busy),
     .mbox_done_i   (mbox_done),
     .event_push_i  (event_push),

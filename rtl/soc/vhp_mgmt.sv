@@ -4,7 +4,7 @@
 //
 // Purpose     What the host driver sees of the card; the mailbox between it and the firmware.
 // Handshake   Register bus for the host (rb_*) and for the firmware (fw_*: 0x000 request, read only; 0x800 reply).
-//             mbox_done_i, event_push_i, peer_refused_i are pulses; mbox_busy_o is a level; event_irq_o a pulse.
+//             mbox_done_i, event_push_i, peer_refused_i are pulses; mbox_busy_o, boot_hold_o and flr_i are levels; event_irq_o a pulse.
 // Latency     3 cycles per access; the firmware waits a cycle when the host uses the memory.
 // Parameters  none
 // Reset       Synchronous; empties the event queue. The mailbox memories are not reset.
@@ -24,6 +24,9 @@ module vhp_mgmt (
   input  vhp_pkg::rb_req_t fw_req_i,
   output logic             fw_rsp_valid_o,
   output vhp_pkg::rb_rsp_t fw_rsp_o,
+
+  output logic             boot_hold_o,
+  input  logic             flr_i,             // function 0 is in reset
 
   output logic             mbox_busy_o,
   input  logic             mbox_done_i,
@@ -196,6 +199,7 @@ module vhp_mgmt (
 
   // ---------------------------------------------------------------- what the registers show
   assign mbox_busy_o = hw_out.mbox.busy.value;
+  assign boot_hold_o = hw_out.boot_hold.hold.value;
   always_comb begin
     hw_in.caps.num_ports.next       = 8'(vhp_pkg::NumPorts);
     hw_in.caps.pairs.next           = 8'(vhp_pkg::PairsPerPort);
@@ -218,7 +222,7 @@ module vhp_mgmt (
     hw_in.peer_irq_refused.count.next = refused_q;
     hw_in.doorbells.count.next      = doorbells_i;
     hw_in.time_us.count.next        = time_us_i;
-    hw_in.boot_hold.hold.hwclr      = 1'b0;
+    hw_in.boot_hold.hold.hwclr      = flr_i;
     hw_in.mbox_request.rd_ack       = host_ack_q && !host_wr_q;
     hw_in.mbox_request.wr_ack       = host_ack_q && host_wr_q;
     hw_in.mbox_request.rd_data      = ram_rdata;

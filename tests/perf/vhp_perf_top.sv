@@ -83,9 +83,30 @@ module vhp_perf_top #(
   // MSI-X control bits; the messages are posted writes on RQ.
   input  logic [3:0]   cfg_interrupt_msix_enable,
   input  logic [3:0]   cfg_interrupt_msix_mask,
+  // Configuration flash, ICAP, identity of the running image.
+  output logic         flash_sck,
+  output logic [1:0]   flash_cs_n,
+  output logic [3:0]   flash_dq_out,
+  output logic [3:0]   flash_dq_tri,
+  input  logic [7:0]   flash_dq_in,
+  output logic         icap_csib,
+  output logic         icap_rdwrb,
+  output logic [31:0]  icap_i,
+  input  logic         icap_avail,
+  input  logic [31:0]  usr_access_data,
 
   output logic         card_idle_o
 );
+
+  // No flash here.
+  assign flash_sck    = 1'b0;
+  assign flash_cs_n   = '1;
+  assign flash_dq_out = '0;
+  assign flash_dq_tri = '1;
+  assign icap_csib    = 1'b1;
+  assign icap_rdwrb   = 1'b1;
+  assign icap_i       = '1;
+  wire unused_flash   = &{1'b0, flash_dq_in, icap_avail, usr_access_data};
 
   logic                rb_valid, rb_ready, rsp_valid, lane_rb_ready, lane_rsp_valid, own_rsp_q;
   vhp_pkg::rb_req_t    rb;

@@ -126,7 +126,7 @@ def enumerate_in(rig, window):
     rig.equal(struct.unpack_from("<HH", config1), (0x1AF4, 0x107F), "fn1: 1af4:107f")
     rig.check(config1[8] >= 1, "fn1: revision 1 or later")
     rig.equal(bytes(config1[9:12]), b"\x00\x00\x02", "fn1: class 0200 00")
-    rig.equal({b: s for b, (_, s) in bars0.items()}, {0: 64 << 10, 2: 256 << 10}, "fn0: BARs 0 and 2 of 64 and 256 KiB")
+    rig.equal({b: s for b, (_, s) in bars0.items()}, {0: 64 << 10, 2: 256 << 10, 4: 64 << 10}, "fn0: BARs 0, 2 and 4 of 64, 256 and 64 KiB")
     rig.equal({b: s for b, (_, s) in bars1.items()}, {0: 256 << 10, 2: 4 << 30}, "fn1: BAR 0 of 256 KiB, aperture of 4 GiB")
     for name, config in (("fn0", config0), ("fn1", config1)):
         msix = [at for cap, at in capabilities(config) if cap == 0x11]

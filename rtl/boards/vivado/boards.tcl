@@ -97,7 +97,7 @@ proc ::vhp::functions {} {
         table [sv_number [file join $rtl pcie vhp_pcie_pkg.sv] MsixTableOffset] \
         pba [sv_number [file join $rtl pcie vhp_pcie_pkg.sv] MsixPbaOffset]]
     # Function 0: the peer function, a processing accelerator.
-    lappend list [dict merge $common {vendor 10ee device 5650 class 120000 bars {{0 16 0} {2 18 0}}}]
+    lappend list [dict merge $common {vendor 10ee device 5650 class 120000 bars {{0 16 0} {2 18 0} {4 16 0}}}]
     # The vhost-pci-net functions. The aperture is prefetchable: it is memory, and a bridge takes a window beyond 4 GiB
     # for prefetchable BARs only.
     for {set f 1} {$f <= $ports} {incr f} {

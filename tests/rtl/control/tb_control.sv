@@ -23,6 +23,9 @@ module tb_control;
   logic             lane_valid, lane_ready = 0, lane_rsp_valid = 0;
   vhp_pkg::rb_req_t lane_req;
   vhp_pkg::rb_rsp_t lane_rsp = '0;
+  logic             flash_valid, flash_rsp_valid = 0, boot_hold;
+  vhp_pkg::rb_req_t flash_req;
+  vhp_pkg::rb_rsp_t flash_rsp = '0;
   logic             peer_valid, peer_rsp_valid = 0;
   vhp_pkg::rb_req_t peer_req;
   vhp_pkg::rb_rsp_t peer_rsp = '0;
@@ -47,6 +50,8 @@ module tb_control;
     .lane_rb_rsp_valid_i(lane_rsp_valid), .lane_rb_rsp_i(lane_rsp),
     .peer_rb_req_valid_o(peer_valid), .peer_rb_req_ready_i(1'b1), .peer_rb_req_o(peer_req),
     .peer_rb_rsp_valid_i(peer_rsp_valid), .peer_rb_rsp_i(peer_rsp),
+    .flash_rb_req_valid_o(flash_valid), .flash_rb_req_ready_i(1'b1), .flash_rb_req_o(flash_req),
+    .flash_rb_rsp_valid_i(flash_rsp_valid), .flash_rb_rsp_i(flash_rsp), .boot_hold_o(boot_hold),
     .kick_valid_o(kick_valid), .kick_qid_o(kick_qid), .lane_irq_i(lane_irq), .isr_set_i(isr_set),
     .fn_flr_pending_i(flr_pending), .fn_flr_done_o(flr_done), .fn_msix_enable_i(msix_enable),
     .config_enable_o(config_enable), .dma_stats_i(stats), .idle_o(idle)
@@ -83,6 +88,14 @@ module tb_control;
         $display("FAILED %s: a notify command that is no MSI-X message", where);
       end
     end
+  end
+
+  // ---------------------------------------------------------------- vhp_flash, as far as this bench goes
+  vhp_pkg::rb_req_t flash_last = '0;
+  always @(posedge clk) begin
+    flash_rsp_valid <= flash_valid && !rst;
+    flash_rsp       <= '{err: 1'b0, rdata: ~32'(flash_req.addr)};
+    if (flash_valid) flash_last <= flash_req;
   end
 
   // ---------------------------------------------------------------- host memory: 64 KiB per function around 4 GiB
@@ -342,9 +355,18 @@ module tb_control;
     hr_check(0, 0, 'h00, 'h56485031, "id is read-only");
     host(1, 0, 0, vhp_regs_pkg::MgmtMbox, 4'h2, '1, x);
     hr_check(0, 0, vhp_regs_pkg::MgmtMbox, 0, "byte enables keep other bytes of mbox out");
+    where = "flash BAR";
+    hw(0, 4, 'h1028, 32'hfeed_f00d);
+    check({flash_last.write, flash_last.be, 27'(flash_last.addr)}, {1'b1, 4'hf, 27'h1028}, "a write gets there");
+    check(flash_last.wdata, 32'hfeed_f00d, "with its data");
+    hr_check(0, 4, 'h68, ~32'h68, "a read comes from there");
+    where = "boot_hold";
+    hw(0, 0, vhp_regs_pkg::MgmtBootHold, 1);
+    hr_check(0, 0, vhp_regs_pkg::MgmtBootHold, 1, "set");
+    check(32'(boot_hold), 1, "and seen");
     where = "nothing is there";
     begin
-      int unsigned bad[8][3] = '{'{0, 0, 'h40}, '{0, 0, 'h1400}, '{0, 0, 'h2000}, '{0, 4, 0}, '{1, 2, 0},
+      int unsigned bad[8][3] = '{'{0, 0, 'h44}, '{0, 0, 'h1400}, '{0, 0, 'h2000}, '{1, 4, 0}, '{1, 2, 0},
                                  '{int'(Ports) + 1, 0, 0}, '{255, 0, 0}, '{0, 0, 'h10000}};
       foreach (bad[i]) begin
         hr(bad[i][0], bad[i][1], bad[i][2], x);
@@ -470,6 +492,9 @@ module tb_control;
     lane_irq = 0;
     fw(OpIrq, 3, 20, x);
     check(x, 0, "lane gone");
+    flr_pending = 3'b100;
+    hw(0, 0, vhp_regs_pkg::MgmtBootHold, 1);
+    check(32'(boot_hold), 1, "a reset of function 2 leaves boot_hold");
     flr_pending = 3'b101;
     fw(OpIrq, 4, 50, x);
     check(x, 1, "FLR");
@@ -477,6 +502,7 @@ module tb_control;
     flr_seen = 0;
     fw_w(SocBase + vhp_regs_pkg::SocFlrDone, 4);
     check(32'(flr_seen), 4, "flr_done of function 2 only");
+    check(32'(boot_hold), 0, "a reset of function 0 clears boot_hold");
     fw_w(SocBase + vhp_regs_pkg::SocFlrDone, 1);
     check(32'(flr_seen), 5, "flr_done of function 0");
     fw_check(SocBase + vhp_regs_pkg::SocFlrPending, 0, "none pending");
