@@ -6,21 +6,23 @@ VHPCTL_DIR := $(HOST_DIR)/ctl
 VHPCTL  := $(B)/bin/vhpctl
 ALL     += $(VHPCTL)
 
-VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c bind.c show.c telemetry.c) $(HOST_DIR)/vdpa/vdpa_values.c
+VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c bind.c flash_command.c flash_reload.c image_command.c show.c telemetry.c) \
+               $(HOST_DIR)/vdpa/vdpa_values.c $(FLASH_SRCS)
 
-$(VHPCTL): $(VHPCTL_SRCS) $(wildcard $(VHPCTL_DIR)/*.h) $(HOST_DIR)/vdpa/vdpa_values.h | $(B)/bin
-	@$(CC) $(CFLAGS_COMMON) -I$(HOST_DIR)/vdpa $(VHPCTL_SRCS) -o $@ -ljansson
+$(VHPCTL): $(VHPCTL_SRCS) $(ACCESS_LIB) $(wildcard $(VHPCTL_DIR)/*.h) $(FLASH_HDRS) $(HOST_DIR)/vdpa/vdpa_values.h | $(B)/bin $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -I$(HOST_DIR)/vdpa $(FLASH_CFLAGS) $(VHPCTL_SRCS) $(ACCESS_LIB) -o $@ $(FLASH_LIBS)
 
 # Manual pages, from what the programs say of themselves.
-MAN_PAGES := $(B)/man/vhpctl.1 $(B)/man/vhp-sim.1 $(B)/man/vhp-vdpad.8
+MAN_PAGES := $(B)/man/vhpctl.1 $(B)/man/vhpctl-flash.1 $(B)/man/vhpctl-image.1 $(B)/man/vhp-sim.1 $(B)/man/vhp-vdpad.8
 ALL       += $(MAN_PAGES)
 
-$(B)/man/vhpctl.1: $(VHPCTL)
+$(B)/man/vhpctl.1 $(B)/man/vhpctl-flash.1 $(B)/man/vhpctl-image.1: $(VHPCTL)
 $(B)/man/vhp-sim.1: $(B)/bin/vhp-sim
 $(B)/man/vhp-vdpad.8: $(B)/bin/vhp-vdpad
 $(MAN_PAGES): $(VHPCTL_DIR)/man.py
 	@mkdir -p $(@D)
-	@COLUMNS=80 python3 $(VHPCTL_DIR)/man.py $(filter $(B)/bin/%,$^) $(subst .,,$(suffix $@)) >$@
+	@COLUMNS=80 python3 $(VHPCTL_DIR)/man.py $(filter $(B)/bin/%,$^) $(subst .,,$(suffix $@)) \
+	    $(filter flash image,$(subst -, ,$(basename $(@F)))) >$@
 
 # Binding, against a device tree of its own.
 BIND_TEST := $(B)/tests/drv-bind

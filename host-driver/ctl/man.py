@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Manual page of a program from what its --help and --version say, so that the two cannot differ.
 
-man.py PROGRAM SECTION > PAGE. Lines of argp's help: "  -x, --option=ARG   text", a line with one space of indentation is a
+man.py PROGRAM SECTION [COMMAND] > PAGE; with COMMAND it is about `PROGRAM COMMAND`. Lines of argp's help: "  -x, --option=ARG   text", a line with one space of indentation is a
 heading of options, what follows the options is prose; lines with two spaces there stay as they are.
 """
 import re
@@ -12,17 +12,18 @@ import sys
 OPTION = re.compile(r"^ {2,6}(-\S.*?)(?: {2,}(.*))?$")
 
 
-def say(program, option):
-    return subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
+def say(words, option):
+    return subprocess.run([*words, option], capture_output=True, text=True, check=True).stdout
 
 
 def escape(text):
     return re.sub(r"^([.'])", r"\\&\1", text.replace("\\", "\\e").replace("-", "\\-"))
 
 
-def page(program, section):
-    name, version = say(program, "--version").split()
-    usage, *lines = say(program, "--help").splitlines()
+def page(section, words):
+    program, version = say(words, "--version").split()
+    name = "-".join([program, *words[1:]])
+    usage, *lines = say(words, "--help").splitlines()
     brief, out, options, tail = [], [], False, False
     while lines and lines[0].strip():
         brief.append(lines.pop(0))
@@ -30,7 +31,7 @@ def page(program, section):
     brief, _, more = " ".join(brief).rstrip(".").partition(". ")
     out += [f'.TH {name.upper()} {section} "" "{name} {version}"', ".SH NAME",
             f"{escape(name)} \\- {escape(brief[0].lower() + brief[1:])}", ".SH SYNOPSIS",
-            f".B {escape(name)}", escape(usage.split(name, 1)[1].strip())]
+            f".B {escape(' '.join([program, *words[1:]]))}", escape(usage.split(program, 1)[1].strip().removeprefix(" ".join(words[1:])).strip())]
     out += [".SH DESCRIPTION", escape(more) + "."] if more else []
     out.append(".SH OPTIONS")
     verbatim = False
@@ -59,9 +60,11 @@ def page(program, section):
             out.append(escape(line if verbatim else line.strip()))
     if verbatim:
         out.append(".fi")
-    out += [".SH SEE ALSO", ".BR vhp\\-vdpad (8)," if name == "vhpctl" else ".BR vhpctl (1),", ".BR dpdk\\-testpmd (1)"]
+    also = {"vhpctl": ["vhpctl-flash (1)", "vhpctl-image (1)", "vhp-vdpad (8)"], "vhpctl-flash": ["vhpctl-image (1)", "vhpctl (1)"],
+            "vhpctl-image": ["vhpctl-flash (1)", "xclbinutil (1)"]}.get(name, ["vhpctl (1)", "dpdk-testpmd (1)"])
+    out += [".SH SEE ALSO", *[f".BR {escape(page)}{',' if page != also[-1] else ''}" for page in also]]
     return "\n".join(line for n, line in enumerate(out) if line != ".PP" or out[n - 1] != ".PP") + "\n"
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(sys.argv[1], sys.argv[2]))
+    sys.stdout.write(page(sys.argv[2], [sys.argv[1], *sys.argv[3:]]))

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bind.h"
+#include "commands.h"
 #include "show.h"
 #include "telemetry.h"
 #include "vdpa_values.h"
@@ -100,7 +101,9 @@ static const struct argp argp = {
 	       "  disconnect  close these ports for the driver until connect; front ends stay\n"
 	       "  connect     serve them again\n"
 	       "  bind        functions of cards to vfio-pci; without ADDRESS: list them\n"
-	       "  unbind      back to the driver that the kernel chooses\n\n"
+	       "  unbind      back to the driver that the kernel chooses\n"
+	       "  image       release images: vhpctl image --help\n"
+	       "  flash       a card's flash, and loading another image: vhpctl flash --help\n\n"
 	       "A PORT is its number in `vhpctl list`, its vhost-user socket or its device name; where several processes serve "
 	       "ports, PREFIX/NUMBER. Without PORT: all of them, but for connect and disconnect.\n\n"
 	       "bind and unbind take ADDRESS... instead, of PCI functions, as 0000:01:00.0.\n\n"
@@ -323,11 +326,29 @@ static const struct command {
 	{ "unbind", NULL, NULL, true, unbind_from_vfio },
 };
 
+/* A command with arguments of its own. */
+static int run_command(int (*run)(int argc, char **argv), const char *name, int argc, char **argv)
+{
+	int status;
+
+	argv[1] = (char *)(uintptr_t)name;
+	status = run(argc - 1, argv + 1);
+	if (fflush(stdout) && status == EXIT_SUCCESS) {
+		complain("cannot write: %s", strerror(errno));
+		status = EXIT_FAILURE;
+	}
+	return status;
+}
+
 int main(int argc, char **argv)
 {
 	struct config c = { 0 };
 	const struct command *command = NULL;
 
+	if (argc > 1 && !strcmp(argv[1], "image"))
+		return run_command(command_image, "vhpctl image", argc, argv);
+	if (argc > 1 && !strcmp(argv[1], "flash"))
+		return run_command(command_flash, "vhpctl flash", argc, argv);
 	argp_parse(&argp, argc, argv, 0, NULL, &c);
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (!strcmp(c.command, commands[i].name))

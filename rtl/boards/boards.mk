@@ -11,3 +11,8 @@ $(B)/boards/sources: $(FIRMWARE_HEX) $(RTL_SRCS)
 
 # Resources of the blocks against what a board's part holds.
 SYNTH_BOARD_CMD = $(VENV)/python3 tests/boards/resources.py --board $(BOARD) --out $(B)/synth $(RTL_SRCS)
+
+# Release image: of what `make bitstream` built, or with STANDIN=1 of a stand-in.
+RELEASE_CMD = rtl/boards/release --board "$(BOARD)" --version "$(VERSION)" --build "$(B)" --vhpctl $(VHPCTL) \
+	$(if $(STANDIN),--standin) --sign-key "$(SIGN_KEY)" --sign-cert "$(SIGN_CERT)"
+release: $(FIRMWARE_HEX) $(VHPCTL)
