@@ -4,7 +4,7 @@
 
 VM A is a stock Debian kernel with its virtio_net behind QEMU's vhost-user netdev, served by vhp-vdpad on function 0. VM B is
 a stock Debian kernel that got function 1 by vfio-user-pci, behind an emulated VT-d: its vfio-pci owns the function, a stock
-dpdk-testpmd with our PMD bridges it to a tap. Ping both ways, then 1 MiB by TCP each way.
+dpdk-testpmd with our PMD bridges it to a tap. Ping both ways, then 1 MiB by TCP each way. The command lines are those of docs/operating.md.
 
 --test      the same as a test: checks are counted, closing line "N passed, N failed"
 --software  a software switch (stock testpmd with its vhost PMD) in place of card and drivers: shows that guests and rig work
@@ -15,8 +15,9 @@ import re
 import sys
 import time
 
+import doc
 import figures
-from rig import (BIND_VFIO, Failure, GuestTestpmd, Guest, Rig, Sim, Testpmd, guest_a, guest_b, needs, vdpad)
+from rig import BIND_VFIO, Failure, GuestTestpmd, Guest, Rig, Sim, Testpmd, guest_b, needs, vdpad
 
 IP_A, IP_B = "10.77.0.1", "10.77.0.2"
 NIC_B = "0000:00:03.0"
@@ -41,12 +42,20 @@ def software_switch(rig):
     return a, b
 
 
-def bridge_b(b, eal):
+def bridge_b(b, software):
     """Binds the NIC of VM B to vfio-pci and starts testpmd between it and tap0."""
-    b.must(BIND_VFIO + f"echo 128 >/proc/sys/vm/nr_hugepages; bind_vfio {NIC_B}")
-    testpmd = GuestTestpmd(b, f"-a {NIC_B} {eal} --vdev=net_tap0,iface=tap0", "--forward-mode=io --auto-start")
+    bind = doc.block("vm-b-bind", {"0000:00:03.0": NIC_B})
+    if software:
+        # Not a function of our card: vhpctl leaves it alone.
+        bind = bind.replace("vhpctl bind", BIND_VFIO + "bind_vfio")
+    b.must(doc.PRELUDE + bind)
+    words = doc.arguments("vm-b-testpmd", "dpdk-testpmd", {"0000:00:03.0": NIC_B, "librte_net_vhost_pci.so": PLUGIN})
+    at = words.index("--")
+    eal = [word for word in words[:at] if not (software and word in ("-d", PLUGIN))]
+    # The rig starts it with -i.
+    testpmd = GuestTestpmd(b, " ".join(eal), " ".join(word for word in words[at + 1:] if word != "-i"))
     testpmd.wait_for("testpmd>")
-    b.must(f"ip addr add {IP_B}/24 dev tap0; ip link set tap0 up")
+    b.must(doc.PRELUDE + doc.block("vm-b-tap", {"10.77.0.2": IP_B}))
     return testpmd
 
 
@@ -88,22 +97,22 @@ def main():
         if args.software:
             rig.say("software switch in place of the card")
             a, b = software_switch(rig)
-            eal = ""
         else:
             rig.say("the card: vhp-sim")
-            sim = Sim(rig, "--ports", "1")
+            sim = Sim(rig, *doc.arguments("sim-card", "vhp-sim", {"DIR": rig.dir}))
             rig.say("function 0: vhp-vdpad")
-            vdpad(rig)
-            a = guest_a(rig)
-            b = guest_b(rig)
-            eal = f"-d {PLUGIN}"
+            vdpad(rig, line=doc.arguments("sim-serve", "vhp-vdpad", {"DIR": rig.dir}))
+            # Without romfile= a boot ROM would drive the device first, for seconds.
+            a = Guest(rig, "vm-a", 256, [doc.qemu("qemu-vm-a", {"/run/vhost-pci-net/port0.sock": rig.path("vhost.sock")}),
+                                         ["-global", "virtio-net-pci.romfile="]], modules=("virtio_net",))
+            b = guest_b(rig, devices=[doc.qemu("qemu-vm-b-sim", {"DIR": rig.dir})], iommu=False, cmdline="intel_iommu=on")
         rig.say("both guests boot (emulated CPUs, some seconds)")
         a.connect()
         rig.say(f"VM A is up: Linux {a.must('uname -r')}, virtio_net")
         b.connect()
         rig.say(f"VM B is up: Linux {b.must('uname -r')}; vfio-pci, testpmd")
         a.must(f"ip addr add {IP_A}/24 dev eth0; ip link set eth0 up")
-        testpmd = bridge_b(b, eal)
+        testpmd = bridge_b(b, args.software)
         rig.say("VM B forwards between the function and its tap")
         if not rig.check(a.wait_until(f"ping -c 1 -W 1 {IP_B} >/dev/null", 60), "the guests reach each other"):
             testpmd.output()

@@ -237,10 +237,10 @@ def vdpad_prefix(rig, name="vhp-vdpad"):
     return f"{os.path.basename(rig.dir)}-{name}"
 
 
-def vdpad(rig, *args, name="vhp-vdpad", iface="vhost.sock", fn0="fn0.sock"):
-    """The daemon on function 0, serving one vhost-user socket."""
-    process = Process(rig, name, [os.path.join(BIN, "vhp-vdpad"), "--socket", rig.path(fn0), "--file-prefix",
-                                  vdpad_prefix(rig, name), "-v", "--iface", rig.path(iface), *args])
+def vdpad(rig, *args, name="vhp-vdpad", iface="vhost.sock", fn0="fn0.sock", line=None):
+    """The daemon on function 0, serving one vhost-user socket, or what the arguments `line` say."""
+    line = line or ["--socket", rig.path(fn0), "--iface", rig.path(iface), *args]
+    process = Process(rig, name, [os.path.join(BIN, "vhp-vdpad"), "--file-prefix", vdpad_prefix(rig, name), "-v", *line])
     process.wait_for(r"^ready", 60)
     return process
 
@@ -575,11 +575,12 @@ def vfio_user_device(rig, sock, addr):
     return json.dumps({"driver": "vfio-user-pci", "socket": {"path": rig.path(sock), "type": "unix"}, "addr": addr, "rombar": 0})
 
 
-def guest_b(rig, name="vm-b", devices=None, memory=1024, cpus=1):
-    """The guest that gets functions of the card: behind an emulated VT-d, with vfio-pci and DPDK."""
+def guest_b(rig, name="vm-b", devices=None, memory=1024, cpus=1, iommu=True, cmdline=""):
+    """The guest that gets functions of the card: behind an emulated VT-d, with vfio-pci and DPDK. iommu=False: `devices` and
+    `cmdline` bring the VT-d."""
     devices = devices or [vfio_user_device(rig, "fn1.sock", "0x3")]
-    return Guest(rig, name, memory, devices, modules=("vfio_iommu_type1", "vfio-pci", "tun"), root=True, iommu=True,
-                 cpus=cpus)
+    return Guest(rig, name, memory, devices, modules=("vfio_iommu_type1", "vfio-pci", "tun"), root=True, iommu=iommu,
+                 cpus=cpus, cmdline=cmdline)
 
 
 class GuestProcess:

@@ -39,5 +39,10 @@ $(eval $(call sys_test,sys-guests,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),guests.p
 TEST_TIMEOUT_sys-guests := 1200
 $(eval $(call sys_test,sys-migration,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP) $(STREAM_PMD),migration.py))
 TEST_TIMEOUT_sys-migration := 1200
+
+TESTS          += docs
+TEST_DEPS_docs := $(B)/bin/vhp-sim $(B)/bin/vhp-vdpad $(B)/bin/vhpctl
+TEST_CMD_docs  := python3 $(SYS_DIR)/docs.py
+
 # One guest, and a card that mostly sleeps.
 TEST_WEIGHT_sys-enumerate := 1
