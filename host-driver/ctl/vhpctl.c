@@ -354,11 +354,15 @@ int main(int argc, char **argv)
 		if (!strcmp(c.command, commands[i].name))
 			command = &commands[i];
 	}
+	if (!strcmp(c.command, "image") || !strcmp(c.command, "flash")) {
+		fprintf(stderr, "vhpctl: %s comes first, its options behind it (vhpctl %s --help)\n", c.command, c.command);
+		return 64;
+	}
 	if (!command) {
 		fprintf(stderr, "vhpctl: unknown command %s: want one of", c.command);
 		for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 			fprintf(stderr, " %s", commands[i].name);
-		fprintf(stderr, " (vhpctl --help)\n");
+		fprintf(stderr, " image flash (vhpctl --help)\n");
 		return 64;
 	}
 	if (command->acts && c.num_ports == 0) {

@@ -3,7 +3,8 @@
 """Bash completion of a program from what its --help says, so that the two cannot differ: completion.py PROGRAM > FILE.
 
 Options are lines of argp's help, "  -x, --option=ARG   text"; ARG says what can follow. Commands are the lines with two
-spaces below "Commands:". What their arguments are stands in ARGUMENTS, and each of its names must be in the help.
+spaces below "Commands:". What their arguments are stands in ARGUMENTS, and each of its names must be in the help; or in the
+command's own --help, if its line names that.
 """
 import os
 import re
@@ -20,7 +21,7 @@ CARDS = ('for f in /sys/bus/pci/devices/*; do\n'
          '\t\tdone')
 KINDS = {"FILE": FILES, "PATH": FILES, "SOCKET": FILES, "DIR": DIRS, "PORT": PORTS, "ADDRESS": CARDS, "BDF": CARDS}
 
-# Arguments of commands; all others take ports.
+# Arguments of commands; all others take ports. A command whose line says so has a --help of its own.
 ARGUMENTS = {"vhpctl": {"bind": "ADDRESS", "unbind": "ADDRESS"}}
 
 TEMPLATE = """\
@@ -33,7 +34,7 @@ _%(function)s()
 	cur=${line##*[[:space:]]}
 	read -ra words <<<"${line%%"$cur"}"
 	COMPREPLY=()
-	# The command, and the option that waits for its argument.
+	# The command, its word, and the option that waits for its argument.
 	option=
 	for w in "${words[@]:1}"; do
 		if [[ -n $option ]]; then
@@ -51,12 +52,18 @@ _%(function)s()
 		option=${cur%%%%=*} cur=${cur#*=}
 	fi
 	if [[ -n $option ]]; then
-		case $option in
+		case $command:$option in
 %(arguments)s
 		esac
 	elif [[ $cur == -* ]]; then
-		found=(%(options)s)
-%(commands)s	fi
+		case $command in
+%(options)s
+		esac
+	else
+		case $command:$sub in
+%(words)s
+		esac
+	fi
 	# Bash replaces only what stands behind the last = or : of the word.
 	local before=${whole%%"${whole##*[:=]}"}
 	for w in "${found[@]}"; do
@@ -79,54 +86,61 @@ def kind(argument):
 
 
 def parse(text):
-    """[(names, argument)] of the options, {command: [subcommands]}."""
+    """[(names, argument)] of the options, {command: its line}, words of the usage line after [OPTION...]."""
     options, commands, section = [], {}, None
+    usage = re.match(r"Usage: .*?\[OPTION\.\.\.\](.*)", text)[1].split()
     for line in text.splitlines():
         match = re.match(r"^ {2,6}(-\S.*?)(?: {2,}.*)?$", line)
         if match and section is None:
-            names = [name for name in re.findall(r"(?:^|, )(--?[A-Za-z0-9?][\w-]*)", match[1])]
+            names = re.findall(r"(?:^|, )(--?[A-Za-z0-9?][\w-]*)", match[1])
             options.append((names, (re.findall(r"=(\S+)", match[1]) + [""])[0]))
         elif re.match(r"^\S.*:$", line):
             section = line
         elif section and section.startswith("Commands"):
-            match = re.match(r"^  ([a-z][a-z-]*)(?: ([a-z][a-z|-]*))?(?: .*)?$", line)
+            match = re.match(r"^  ([a-z][a-z-]*) {2,}(.*)$", line)
             if match:
-                commands.setdefault(match[1], [])
-                if match[2]:
-                    commands[match[1]] += match[2].split("|")
-            elif line.strip() == "":
+                commands[match[1]] = match[2]
+            elif not line.strip():
                 section = ""
-    return options, commands
+    return options, commands, usage
+
+
+def case(pattern, action):
+    return f"\t\t{pattern})\n\t\t\t{action}\n\t\t\t;;"
+
+
+def long_options(options):
+    return "found=(" + " ".join(n + ("=" if argument else "") for names, argument in options for n in names if n.startswith("--")) + ")"
 
 
 def completion(program):
     name = os.path.basename(program)
-    text = subprocess.run([program, "--help"], capture_output=True, text=True, check=True, env=dict(os.environ, COLUMNS="80")).stdout
-    options, commands = parse(text)
+
+    def ask(*words):
+        done = subprocess.run([program, *words, "--help"], capture_output=True, text=True, check=True, env=dict(os.environ, COLUMNS="80"))
+        return parse(done.stdout)
+
+    options, commands, _ = ask()
     of_commands = ARGUMENTS.get(name, {})
     gone = set(of_commands) - set(commands)
     if gone:
         sys.exit(f"completion.py: {name} has no command {' '.join(sorted(gone))} any more")
-    arguments, takes = [], []
-    for names, argument in options:
-        if argument:
-            takes += names
-            action = kind(argument)
-            arguments += [f"\t\t{' | '.join(names)})\n\t\t\t{action}\n\t\t\t;;"] if action else []
-    shown = [n + ("=" if argument else "") for names, argument in options for n in names if n.startswith("--")]
-    part = ""
+    parts = {command: ask(command) for command, line in commands.items() if f"{name} {command} --help" in line}
+    takes, arguments, shown, words = {}, [], [], []
+    for command, (own, _, _) in [*parts.items(), ("*", (options, None, None))]:
+        for names, argument in own:
+            takes.update(dict.fromkeys(names if argument else []))
+            if argument and kind(argument):
+                arguments.append(case(" | ".join(f"{command}:{n}" for n in names), kind(argument)))
+        shown.append(case(command, long_options(own)))
+    for command, (_, subs, usage) in parts.items():
+        words.append(case(f"{command}:", f"found=({' '.join(subs)})"))
+        words.append(case(f"{command}:*", kind(usage[1]) if len(usage) > 1 else ":"))
+    words += [case(f"{command}:*", kind(argument)) for command, argument in of_commands.items()]
     if commands:
-        cases = []
-        for command, subs in commands.items():
-            if subs:
-                cases.append(f"\t\t{command})\n\t\t\tif [[ -z $sub ]]; then\n\t\t\t\tfound=({' '.join(subs)})\n\t\t\telse\n\t\t\t\t"
-                             f"{FILES}\n\t\t\tfi\n\t\t\t;;")
-            elif command in of_commands:
-                cases.append(f"\t\t{command})\n\t\t\t{kind(of_commands[command])}\n\t\t\t;;")
-        cases.append(f"\t\t'') found=({' '.join(commands)}) ;;\n\t\t*) {PORTS} ;;")
-        part = "\telse\n\t\tcase $command in\n" + "\n".join(cases) + "\n\t\tesac\n"
+        words += [case(":", f"found=({' '.join(commands)})"), case("*", PORTS)]
     return TEMPLATE % {"name": name, "function": re.sub(r"\W", "_", name), "takes": " | ".join(takes) or "''",
-                       "arguments": "\n".join(arguments) or "\t\t*) ;;", "options": " ".join(shown), "commands": part}
+                       "arguments": "\n".join(arguments) or "\t\t*) ;;", "options": "\n".join(shown), "words": "\n".join(words) or "\t\t*) ;;"}
 
 
 if __name__ == "__main__":

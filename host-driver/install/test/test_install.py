@@ -184,19 +184,27 @@ def complete(root, name, line):
 
 
 def completions(root):
-    for name in ("vhpctl", "vhp-sim", "vhp-vdpad"):
+    for name in ("vhpctl", "vhpctl image", "vhpctl flash", "vhp-sim", "vhp-vdpad"):
+        program, *command = name.split()
         # --usage lists the options in another form than --help, from which the completion is made.
-        usage = re.sub(r"\s+", " ", run(f"{root}/bin/{name}", "--usage")[1])
+        usage = re.sub(r"\s+", " ", run(f"{root}/bin/{program}", *command, "--usage")[1])
         wanted = sorted({option + ("=" if argument else "") for option, argument in re.findall(r"\[(--[a-z-]+)(=)?", usage)})
-        got = complete(root, name, f"{name} --")
+        got = complete(root, program, f"{name} --")
         check(len(wanted) > 4 and got == wanted, f"{name}: completion offers its {len(wanted)} long options",
               f"only in --usage: {set(wanted) - set(got)}, only offered: {set(got) - set(wanted)}")
-        check(run("bash", "-n", f"{root}/share/bash-completion/completions/{name}")[0] == 0, f"{name}: bash parses the completion")
+        check(run("bash", "-n", f"{root}/share/bash-completion/completions/{program}")[0] == 0, f"{program}: bash parses the completion")
+        if command:
+            words = re.search(r"Commands:\n((?:.+\n)+)", run(f"{root}/bin/{program}", *command, "--help")[1])[1]
+            verbs = sorted(re.findall(r"^  ([a-z]+)  ", words, re.M))
+            check(verbs and complete(root, program, f"{name} ") == verbs, f"{name}: completion offers {' '.join(verbs)}",
+                  complete(root, program, f"{name} "))
     # The commands that vhpctl itself names when it does not know one.
     words = run(f"{root}/bin/vhpctl", "no-such-command")[1].split("want one of ")[-1].split(" (")[0].split()
     check(complete(root, "vhpctl", "vhpctl ") == sorted(words) and "bind" in words, f"vhpctl: completion offers its {len(words)} commands",
           f"{complete(root, 'vhpctl', 'vhpctl ')} instead of {words}")
     check(complete(root, "vhpctl", "vhpctl --json st") == ["stats", "status"], "vhpctl --json st: stats, status")
+    check(complete(root, "vhpctl", "vhpctl image show firmware.b") == ["firmware.bin"], "vhpctl image show: files")
+    check(complete(root, "vhpctl", "vhpctl flash write --image firmware.b") == ["firmware.bin"], "vhpctl flash write --image: files")
     check(complete(root, "vhpctl", "vhpctl --file-prefix x li") == ["list"], "an option's argument is no command")
     check(complete(root, "vhpctl", "vhpctl stats 9") == [], "vhpctl stats: ports of this host, of which there are none")
     check(complete(root, "vhp-sim", "vhp-sim --config-window p") == ["pcie4"], "vhp-sim --config-window p: pcie4")
