@@ -355,7 +355,8 @@ int main(int argc, char **argv)
 			command = &commands[i];
 	}
 	if (!strcmp(c.command, "image") || !strcmp(c.command, "flash")) {
-		fprintf(stderr, "vhpctl: %s comes first, its options behind it (vhpctl %s --help)\n", c.command, c.command);
+		fprintf(stderr, "vhpctl: %s comes first, its options behind it (vhpctl %s --help)\n", c.command,
+			c.command);
 		return 64;
 	}
 	if (!command) {
