@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := all
 GOALS := $(or $(MAKECMDGOALS),all)
 # Goals that need no tools.
-LIGHT_GOALS := help clean distclean toolchain bitstream
+LIGHT_GOALS := help clean distclean toolchain bitstream pnr
 
 ifeq ($(filter-out $(LIGHT_GOALS),$(GOALS)),)
   PLACE := light
@@ -62,7 +62,7 @@ ifneq ($(PLACE),light)
 	$(sort $(wildcard tests/*/*.mk))
 endif
 
-.PHONY: all help run test bench demo lint synth fuzz formal bitstream release install uninstall clean distclean toolchain list-tests
+.PHONY: all help run test bench demo lint synth pnr fuzz formal bitstream release install uninstall clean distclean toolchain list-tests
 
 all: $(ALL) ## build the simulator, firmware, programs and plugins (below build/)
 
@@ -97,6 +97,10 @@ lint: $(RTL_SRCS) $(LINT_DEPS) ## Verilator -Wall on the card, clang-format on C
 synth: $(RTL_SRCS) ## Yosys for UltraScale+: resources and logic levels per block; BOARD=name: held against the part
 	@mkdir -p $(B)/synth
 	@$(if $(BOARD),$(SYNTH_BOARD_CMD),$(VENV)/python3 tests/synth.py --out $(B)/synth $(if $(BLOCK),--block "$(BLOCK)") $(RTL_SRCS))
+
+pnr: ## datapath blocks placed and routed for an Artix-7 (nextpnr, brought by a root of its own); BLOCK="name ..."
+	@env -u VHP_PLACE -u MAKEFLAGS -u MAKELEVEL $(MAKE) --no-print-directory pnr-netlists B=$(B) BLOCK="$(BLOCK)"
+	@exec tests/pnr/run.py --out $(B)/pnr $(BLOCK)
 
 fuzz: ## fuzzers of every parser of outside input (TIME=seconds)
 	@$(or $(FUZZ_CMD),echo "fuzz: no fuzz target is written yet" >&2; exit 1)
