@@ -83,7 +83,7 @@ module vhp_spi #(
   logic [LevelW-1:0] tx_level, rx_level;
   vhp_stream_fifo #(.Width(8), .Depth(Depth)) u_tx (
     .clk_i,
-    .rst_i      (tx_reset_q),
+    .rst_i      (rst_i || tx_reset_q),
     .in_valid_i (write && addr == vhp_regs_pkg::SpiDtr && req_q.be[0]),
     .in_ready_o (tx_ready),
     .in_data_i  (req_q.wdata[7:0]),
@@ -94,7 +94,7 @@ module vhp_spi #(
   );
   vhp_stream_fifo #(.Width(8), .Depth(Depth)) u_rx (
     .clk_i,
-    .rst_i      (rx_reset_q),
+    .rst_i      (rst_i || rx_reset_q),
     .in_valid_i (byte_done),
     .in_ready_o (rx_ready),
     .in_data_i  (rx_byte),
