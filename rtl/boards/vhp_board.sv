@@ -1,22 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Top of every FPGA image: the PCIe block's IP, its clock and reset, and the card.
+// Top of every FPGA image: the PCIe block's IP, its clock and reset, the configuration logic, and the card.
 //
 // Purpose     What is simulated (vhp_card) stands here unchanged behind the hard block. vhp_pcie4 is the module that
 //             rtl/boards/vivado/pcie.tcl makes of pcie4_uscale_plus or pcie4c_uscale_plus: both have the same ports.
-//             The flash block is not built yet: nothing drives STARTUPE3 and ICAPE3. Their place is beside u_card, and
-//             they need no pins (the flash hangs on the configuration bank).
+//             vhp_config has STARTUPE3, ICAPE3 and USR_ACCESSE2.
 // Ports       The slot: lanes, 100 MHz reference clock, PERST# (pins in <board>/<board>.xdc). Cards with HBM have one
-//             more, hbm_cattrip, which must be low or the board's controller cuts the power: VHP_BOARD_HBM.
+//             more, hbm_cattrip, which must be low or the board's controller cuts the power: VHP_BOARD_HBM. The flash
+//             hangs on the configuration bank and needs no ports; a second chip has some, flash2_*: VHP_BOARD_FLASH2.
 // Parameters  Lanes        16 or 8
 //             BlockWidth   512: the block's user side is the card's (Gen3 x16, Gen4 x8); 256: Gen3 x8, with an adapter
 //             FirmwareHex  $readmemh image of the firmware's RAM
+//             BoardName, Idcode, FlashStart, FlashSizeLog2, FlashChips  of vhp_card
 // Reset       PERST#, active low, asynchronous, resets the block; the block makes user_reset.
 
 module vhp_board #(
   parameter int unsigned Lanes       = 16,
   parameter int unsigned BlockWidth  = 512,
-  parameter              FirmwareHex = "firmware.mem"
+  parameter              FirmwareHex = "firmware.mem",
+  parameter logic [127:0] BoardName     = "",
+  parameter logic [31:0]  Idcode        = 32'h0,
+  parameter logic [31:0]  FlashStart    = 32'h0,
+  parameter int unsigned  FlashSizeLog2 = 27,
+  parameter int unsigned  FlashChips    = 1
 ) (
   input  logic [Lanes-1:0] pcie_rx_p,
   input  logic [Lanes-1:0] pcie_rx_n,
@@ -26,6 +32,10 @@ module vhp_board #(
   input  logic             pcie_refclk_n,
 `ifdef VHP_BOARD_HBM
   output logic             hbm_cattrip,
+`endif
+`ifdef VHP_BOARD_FLASH2
+  inout  wire  [3:0]       flash2_dq,
+  output logic             flash2_cs_n,
 `endif
   input  logic             pcie_perst_n
 );
@@ -108,6 +118,12 @@ module vhp_board #(
   logic [9:0]            cfg_mgmt_addr, cfg_ext_register_number;
   logic [31:0]           cfg_mgmt_write_data, cfg_mgmt_read_data, cfg_ext_write_data, cfg_ext_read_data;
   logic                  power_state_change, card_idle;
+  // Configuration logic.
+  logic                  flash_sck, icap_csib, icap_rdwrb, icap_avail;
+  logic [1:0]            flash_cs_n;
+  logic [3:0]            flash_dq_out, flash_dq_tri;
+  logic [7:0]            flash_dq_in;
+  logic [31:0]           icap_i, usr_access_data;
 
   // ---------------------------------------------------------------- PCIe block
   vhp_pcie4 u_pcie (
@@ -340,10 +356,37 @@ module vhp_board #(
     );
   end
 
+  // ---------------------------------------------------------------- configuration logic
+  vhp_config #(
+    .Chips(FlashChips)
+  ) u_config (
+    .clk_i         (user_clk),
+    .rst_i         (user_reset),
+    .flash_sck_i   (flash_sck),
+    .flash_cs_n_i  (flash_cs_n),
+    .flash_dq_out_i(flash_dq_out),
+    .flash_dq_tri_i(flash_dq_tri),
+    .flash_dq_in_o (flash_dq_in),
+`ifdef VHP_BOARD_FLASH2
+    .flash2_dq,
+    .flash2_cs_n,
+`endif
+    .icap_csib_i   (icap_csib),
+    .icap_rdwrb_i  (icap_rdwrb),
+    .icap_i,
+    .icap_avail_o  (icap_avail),
+    .usr_access_o  (usr_access_data)
+  );
+
   // ---------------------------------------------------------------- card
   vhp_card #(
-    .FirmwareHex(FirmwareHex),
-    .ConfigFull (1'b0)
+    .FirmwareHex  (FirmwareHex),
+    .ConfigFull   (1'b0),
+    .BoardName    (BoardName),
+    .Idcode       (Idcode),
+    .FlashStart   (FlashStart),
+    .FlashSizeLog2(FlashSizeLog2),
+    .FlashChips   (FlashChips)
   ) u_card (
     .user_clk,
     .user_reset,
@@ -414,16 +457,16 @@ module vhp_board #(
     .cfg_flr_done,
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
-    .flash_sck      (),
-    .flash_cs_n     (),
-    .flash_dq_out   (),
-    .flash_dq_tri   (),
-    .flash_dq_in    (8'hff),
-    .icap_csib      (),
-    .icap_rdwrb     (),
-    .icap_i         (),
-    .icap_avail     (1'b0),
-    .usr_access_data(32'd0),
+    .flash_sck,
+    .flash_cs_n,
+    .flash_dq_out,
+    .flash_dq_tri,
+    .flash_dq_in,
+    .icap_csib,
+    .icap_rdwrb,
+    .icap_i,
+    .icap_avail,
+    .usr_access_data,
     .card_idle_o(card_idle)
   );
 

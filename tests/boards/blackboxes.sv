@@ -167,3 +167,74 @@ module IBUFDS_GTE4 #(
   input  wire IB
 );
 endmodule
+
+module STARTUPE3 #(
+  parameter PROG_USR      = "FALSE",
+  parameter SIM_CCLK_FREQ = 0
+) (
+  output wire       CFGCLK,
+  output wire       CFGMCLK,
+  output wire [3:0] DI,
+  output wire       EOS,
+  output wire       PREQ,
+  input  wire [3:0] DO,
+  input  wire [3:0] DTS,
+  input  wire       FCSBO,
+  input  wire       FCSBTS,
+  input  wire       GSR,
+  input  wire       GTS,
+  input  wire       KEYCLEARB,
+  input  wire       PACK,
+  input  wire       USRCCLKO,
+  input  wire       USRCCLKTS,
+  input  wire       USRDONEO,
+  input  wire       USRDONETS
+);
+endmodule
+
+module ICAPE3 #(
+  parameter [31:0] DEVICE_ID        = 32'h03628093,
+  parameter        ICAP_AUTO_SWITCH = "DISABLE",
+  parameter        SIM_CFG_FILE_NAME = "NONE"
+) (
+  output wire        AVAIL,
+  output wire [31:0] O,
+  output wire        PRDONE,
+  output wire        PRERROR,
+  input  wire        CLK,
+  input  wire        CSIB,
+  input  wire        RDWRB,
+  input  wire [31:0] I
+);
+endmodule
+
+module USR_ACCESSE2 (
+  output wire        CFGCLK,
+  output wire        DATAVALID,
+  output wire [31:0] DATA
+);
+endmodule
+
+module BUFGCE #(
+  parameter CE_TYPE        = "SYNC",
+  parameter IS_CE_INVERTED = 1'b0,
+  parameter IS_I_INVERTED  = 1'b0
+) (
+  output wire O,
+  input  wire CE,
+  input  wire I
+);
+endmodule
+
+module IOBUF #(
+  parameter integer DRIVE        = 12,
+  parameter         IBUF_LOW_PWR = "TRUE",
+  parameter         IOSTANDARD   = "DEFAULT",
+  parameter         SLEW         = "SLOW"
+) (
+  inout  wire IO,
+  output wire O,
+  input  wire I,
+  input  wire T
+);
+endmodule

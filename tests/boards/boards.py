@@ -49,21 +49,22 @@ def elaborate_here(args):
     for wire in top.wires_.values():
         if wire.port_input or wire.port_output:
             ports[str(wire.name).lstrip("\\")] = wire.width
-    cells = [str(cell.type).lstrip("\\") for cell in top.cells_.values()]
+    # A module with an inout port stays one.
+    cells = [str(cell.type).lstrip("\\") for module in design.modules_.values() for cell in module.cells_.values()]
     print("\n@" + json.dumps({"ports": ports, "cells": cells}))
 
 
-def elaborate(sources, top_sources, blackboxes, lanes, width, hbm):
+def elaborate(sources, top_sources, blackboxes, lanes, width, hbm, chips):
     """(ports of the top, complaints)."""
-    args = ["--top", "vhp_board", f"-GLanes={lanes}", f"-GBlockWidth={width}", f"-DVHP_LANES={lanes}",
+    args = ["--top", "vhp_board", f"-GLanes={lanes}", f"-GBlockWidth={width}", f"-GFlashChips={chips}", f"-DVHP_LANES={lanes}",
             f"-DVHP_BLOCK_WIDTH={width}", "-DSYNTHESIS", "--blackboxed-module", "vhp_card", "--empty-blackboxes",
-            "-Weverything", *(["-DVHP_BOARD_HBM"] if hbm else []), *sources, *top_sources, blackboxes]
+            "-Weverything", *(["-DVHP_BOARD_HBM"] if hbm else []), *(["-DVHP_BOARD_FLASH2"] if chips == 2 else []), *sources, *top_sources, blackboxes]
     run = subprocess.run([sys.executable, __file__, "--elaborate", *args], capture_output=True, text=True, cwd=TOP)
     text = run.stdout + run.stderr
     inside = re.compile(r"(boards/|blackboxes\.sv)")
     found = [line for line in text.splitlines()
              if re.search(r"\[-W(" + "|".join(BORDER) + r")\]", line) and inside.search(line.split(":")[0])
-             or re.search(r"error:|ERROR", line)]
+             or re.search(r"error:|\bERROR\b", line)]
     if run.returncode != 0 and not found:
         found = text.splitlines()[-5:]
     last = [line for line in run.stdout.splitlines() if line.startswith("@")]
@@ -89,7 +90,7 @@ class Flow:
             shutil.copytree(f"{TOP}/rtl/{folder}", f"{self.rtl}/{folder}")
         with open(self.ports, "w") as f:
             for name, bits in ports.items():
-                f.write(f"{name} {bits if re.match('pcie_[rt]x_', name) else '-'}\n")
+                f.write(f"{name} {bits if re.match('pcie_[rt]x_|flash2_dq', name) else '-'}\n")
 
     def change(self, file, old, new):
         path = f"{self.rtl}/{file}"
@@ -165,6 +166,11 @@ def configuration(record):
 
 # --- The checks -------------------------------------------------------------------------------------------------------
 
+def top_key(board):
+    """What makes tops differ."""
+    return board["lanes"], board["width"], board["hbm"] == "1", int(tcl_dict(board["flash"])["chips"])
+
+
 class Checks:
     def __init__(self, sources, firmware):
         self.sources, self.firmware = sources, firmware
@@ -181,7 +187,7 @@ class Checks:
             print(f"{name}: FAILED\n    {failure}", flush=True)
 
     def top(self, board):
-        key = (board["lanes"], board["width"], board["hbm"] == "1")
+        key = top_key(board)
         if key not in self.tops:
             self.tops[key] = elaborate(self.sources, board_sources(), f"{HERE}/blackboxes.sv", *key)
         return self.tops[key]
@@ -195,14 +201,19 @@ class Checks:
     def elaborates(self, board):
         design, found = self.top(board)
         expect(not found, "\n    ".join(found))
-        for cell in ("vhp_pcie4", "IBUFDS_GTE4", "vhp_card"):
+        for cell in ("vhp_pcie4", "IBUFDS_GTE4", "vhp_card", "STARTUPE3", "ICAPE3", "USR_ACCESSE2"):
             expect(design["cells"].count(cell) == 1, f"not one {cell}")
+        two = tcl_dict(board["flash"])["chips"] == "2"
+        expect(design["cells"].count("IOBUF") == (4 if two else 0), "lanes of the second flash chip")
+        expect(("flash2_cs_n" in design["ports"]) == two, "flash2_cs_n")
         lanes = int(board["lanes"])
         expect(design["ports"].get("pcie_rx_p") == lanes and design["ports"].get("pcie_tx_n") == lanes, "lanes of the top")
         expect(("hbm_cattrip" in design["ports"]) == (board["hbm"] == "1"), "hbm_cattrip")
 
     def builds(self, board, functions):
-        code, text, record, files = self.flow(board).run(board["name"], self.sources, self.firmware)
+        flow = self.flow(board)
+        self.out = f"{flow.work}/out"
+        code, text, record, files = flow.run(board["name"], self.sources, self.firmware)
         expect(code == 0, text)
         base = f"vhp-{board['name']}"
         for file in (f"{base}.bit", f"{base}.mcs", f"{base}.json", "timing.rpt", "utilization.rpt", "drc.rpt", "routed.dcp"):
@@ -226,6 +237,26 @@ class Checks:
         expect(any(line.startswith("resize_pblock") and board["slr"] in line for line in record) if "slr" in board else True,
                "the card is not kept on a die")
         expect(("VHP_BOARD_HBM" in design) == (board["hbm"] == "1"), design)
+        flash = {key: int(value, 0) if value[0].isdigit() else value for key, value in tcl_dict(board["flash"]).items()}
+        expect(("VHP_BOARD_FLASH2" in design) == (flash["chips"] == 2), design)
+        for generic in (f"BoardName=128'h{board['name'].encode().hex()}", f"Idcode=32'h{int(board['idcode'], 0):08x}",
+                        f"FlashStart=32'h{flash['start']:08x}", f"FlashSizeLog2={flash['size_log2']}", f"FlashChips={flash['chips']}"):
+            expect(generic in design, f"{generic}: {design}")
+        # Which image it is, and where in the flash it is.
+        with open(f"{self.out}/{base}.json") as f:
+            data = json.load(f)
+        access = int(data["usr_access"], 0)
+        expect(0 < access < 1 << 31 and data["idcode"] == f"0x{int(board['idcode'], 0):08x}", str(data))
+        expect(data["flash_image"] == flash["start"] + 4096 * flash["chips"], str(data))
+        said = [line.split()[2] for line in record if line.startswith("set_property BITSTREAM.CONFIG.USR_ACCESS")]
+        own = flash["golden"] == "own"
+        expect(said == [f"0x{access:08X}"] + [f"0x{access | 1 << 31:08X}"] * own, f"USR_ACCESS: {said}")
+        expect((f"{base}-golden.bit" in files) == own, f"golden image: {files}")
+        jump = [line.split()[2] for line in record if "NEXT_CONFIG_ADDR" in line]
+        expect(jump == [f"0x{flash['start'] // flash['chips']:08X}"] * own, f"the golden image goes on to {jump}")
+        load = [tcl_words(line) for line in record if line.startswith("write_cfgmem")][0]
+        load = load[load.index("-loadbit") + 1].split()
+        expect([int(at, 0) for at in load[1::3]] == [0] * own + [data["flash_image"]], f"the flash holds {load}")
 
     def functions_match(self, functions):
         """BARs and MSI-X as the card decodes them: constants of the packages, evaluated by the front end."""
@@ -262,22 +293,41 @@ class Checks:
         return self.known
 
     def primitive_matches(self):
-        """IBUFDS_GTE4 here against the library of Yosys."""
+        """The primitives here against the library of Yosys: names, directions and widths of the ports."""
         import pyosys
-        path = f"{os.path.dirname(pyosys.__file__)}/share/xilinx/cells_xtra.v"
-        expect(os.path.exists(path), f"no {path}")
-        with open(path) as f:
-            library = re.search(r"module IBUFDS_GTE4\([^)]*\);(.*?)endmodule", f.read(), re.S)
-        expect(library, "the library has no IBUFDS_GTE4")
-        theirs = set(re.findall(r"(input|output)\s+(?:\[\S+\]\s*)?(\w+);", library.group(1)))
+        library = ""
+        for name in ("cells_xtra.v", "cells_sim.v"):
+            path = f"{os.path.dirname(pyosys.__file__)}/share/xilinx/{name}"
+            expect(os.path.exists(path), f"no {path}")
+            with open(path) as f:
+                library += f.read()
         with open(f"{HERE}/blackboxes.sv") as f:
-            ours = re.search(r"module IBUFDS_GTE4 #.*?\) \((.*?)\);", f.read(), re.S)
-        expect(theirs == set(re.findall(r"(input|output)\s+wire\s+(\w+)", ours.group(1))), f"{theirs}")
+            own = f.read()
+        port = re.compile(r"(input|output|inout)\s+(?:wire\s+)?(\[\S+\])?\s*(\w+)\s*[;,\n]")
+        names = [name for name in re.findall(r"^module (\w+)", own, re.M) if name != "vhp_pcie4"]
+        expect(len(names) == 6, f"primitives: {names}")
+        for name in names:
+            theirs = re.search(rf"^module {name} ?\(.*?^endmodule", library, re.S | re.M)
+            ours = re.search(rf"^module {name} .*?^endmodule", own, re.S | re.M)
+            expect(theirs, f"the library has no {name}")
+            theirs, ours = set(port.findall(theirs.group(0))), set(port.findall(ours.group(0)))
+            expect(ours and theirs == ours, f"{name}: {theirs ^ ours}")
+
+    def standin_agrees(self, boards):
+        """rtl/boards/standin reads the same files."""
+        from importlib.machinery import SourceFileLoader
+        sys.dont_write_bytecode = True
+        standin = SourceFileLoader("standin", f"{TOP}/rtl/boards/standin").load_module()  # pylint: disable=deprecated-method
+        for name, board in boards.items():
+            flash = tcl_dict(board["flash"])
+            want = {"part": board["part"], "idcode": int(board["idcode"], 0), "start": int(flash["start"], 0),
+                    "mib": int(flash["mib"]), "chips": int(flash["chips"])}
+            expect(standin.load_board(name) == want, f"{standin.load_board(name)}, not {want}")
 
     def lint_clean(self):
         """The adapter by Verilator; the card itself is make lint's."""
         files = [s for s in self.sources if s.endswith(("vhp_pkg.sv", "vhp_pcie_pkg.sv", "vhp_stream_reg.sv"))]
-        files += [s for s in board_sources() if not s.endswith("vhp_board.sv")]
+        files += [s for s in board_sources() if not s.endswith(("vhp_board.sv", "vhp_config.sv"))]
         run = subprocess.run(["verilator", "--lint-only", "-Wall", "--timing", "--top-module", "vhp_block_x8",
                               f"{TOP}/rtl/lint.vlt", *files], capture_output=True, text=True, cwd=TOP)
         said = [line for line in (run.stdout + run.stderr).splitlines() if not line.startswith("- ")]
@@ -320,13 +370,13 @@ class Checks:
         folder_of = os.path.join(folder, "boards")
         os.mkdir(folder_of)
         files = [shutil.move(f, folder_of) for f in files]
-        target = black if blackbox else os.path.join(folder_of, "vhp_board.sv")
+        target = black if blackbox is True else os.path.join(folder_of, blackbox or "vhp_board.sv")
         with open(target) as f:
             text = f.read()
         expect(re.search(old, text), f"no {old}: the defect cannot be put in")
         with open(target, "w") as f:
             f.write(re.sub(old, new, text, count=1))
-        _, found = elaborate(self.sources, files, black, board["lanes"], board["width"], board["hbm"] == "1")
+        _, found = elaborate(self.sources, files, black, *top_key(board))
         expect(any(re.search(want, line) for line in found), f"not found: {want}; found: {found}")
 
     def flow_refused(self, board, changes, env, want):
@@ -387,6 +437,7 @@ class Checks:
         for name, board in boards.items():
             self.check(f"{name}: top elaborates, ports connected", self.elaborates, board)
             self.check(f"{name}: the flow runs", self.builds, board, functions)
+        self.check("stand-in bitstreams are for these boards", self.standin_agrees, boards)
         self.check("verilator -Wall on the adapter", self.lint_clean)
         self.check("resources held against the part", self.resources_held, narrow)
         self.check("make bitstream, end to end", self.fake_vivado, hbm)
@@ -405,7 +456,11 @@ class Checks:
                 ("a narrower output", one, r"\[5:0\]( *pcie_rq_seq_num0)", r"[4:0]\1", True, "port-width|type-mismatch"),
                 ("a wider input", one, r"\[9:0\]( *cfg_mgmt_addr)", r"[10:0]\1", True, "port-width|type-mismatch"),
                 ("a side band of another width", narrow, r"PICK\(161, 75\)", "PICK(161, 76)", True, "port-width|type-mismatch"),
-                ("a primitive's port", one, r"\.ODIV2", ".ODIV3", False, "ODIV3")):
+                ("a primitive's port", one, r"\.ODIV2", ".ODIV3", False, "ODIV3"),
+                ("a lane of the flash less", one, r"\[3:0\]( *flash_dq_out, flash_dq_tri)", r"[2:0]\1", False, "port-width|type-mismatch"),
+                ("an input of STARTUPE3 left out", one, r"\n *\.USRDONETS[^\n]*", "", "vhp_config.sv", "USRDONETS|error"),
+                ("ICAPE3 without its clock", one, r"\n *\.CLK [^\n]*", "", "vhp_config.sv", "CLK.*unconnected-input-port"),
+                ("a wider word for ICAPE3", one, r"\[31:0\] I\b", "[15:0] I", True, "port-width|type-mismatch")):
             self.check(f"refused in the top: {name}", self.top_refused, board, old, new, black, want)
 
         xdc = "boards/au200/au200.xdc"
@@ -423,10 +478,24 @@ class Checks:
                 ("a loop in a constraint file", one, [(xdc, r"# PERST#", "foreach i {0 1} {}")], {}, "invalid command name"),
                 ("no clock", one, [(xdc, r"create_clock[^\n]*", "")], {}, "no clock"),
                 ("a property of the design that is none", one, [(xdc, r"SPI_FALL_EDGE", "SPI_FALLING")], {}, "SPI_FALLING"),
+                ("no way back to the golden image", one, [(xdc, r"[^\n]*CONFIGFALLBACK[^\n]*", "")], {}, "no BITSTREAM.CONFIG.CONFIGFALLBACK"),
                 ("hbm_cattrip without pin", hbm, [("boards/au50/au50.xdc", r"[^\n]*PACKAGE_PIN J18[^\n]*", "")], {},
                  "hbm_cattrip has no pin"),
                 ("flash of another width", one, [("boards/au200/board.tcl", "SPIx4", "SPIx2")], {}, "another bus width"),
                 ("24-bit flash addresses", one, [(xdc, r"[^\n]*SPI_32BIT_ADDR[^\n]*", "")], {}, "24-bit addresses"),
+                ("the second chip's slave select without pin", boards["vcu118"],
+                 [("boards/vcu118/vcu118.xdc", r"[^\n]*PACKAGE_PIN BF16[^\n]*", "")], {}, "flash2_cs_n has no pin"),
+                ("no IDCODE", one, [("boards/au200/board.tcl", r"idcode [^\n]*", "")], {}, "no idcode"),
+                ("an IDCODE with a revision", one, [("boards/au200/board.tcl", "0x04b37093", "0x14b37093")], {}, "idcode is 28 bits"),
+                ("no word on the golden image", one, [("boards/au200/board.tcl", "golden maker", "")], {}, "no golden in flash"),
+                ("a slot that begins inside a sector", one, [("boards/au200/board.tcl", "0x01002000", "0x01002800")], {},
+                 "start is a multiple of 4096"),
+                ("a slot over the golden image", narrow, [("boards/as02mc04/board.tcl", "0x01002000", "0x0")], {}, "start is a multiple"),
+                ("a chip of an odd size", one, [("boards/au200/board.tcl", "mib 128", "mib 96")], {}, "power of two"),
+                ("an image without identity", one, [("boards/vivado/build.tcl", r"set_property BITSTREAM.CONFIG.USR_ACCESS[^\n]*", "")], {},
+                 "no USR_ACCESS"),
+                ("an unbounded way to the flash", one, [("boards/vivado/build.tcl", "u_startup/USRCCLKO", "u_start/USRCCLKO")], {},
+                 "no pin u_config/u_start/USRCCLKO"),
                 ("an image behind the flash", one, [("boards/au200/board.tcl", "0x01002000", "0x08000000")], {}, "behind the end"),
                 ("a block that the part has not", one, [("boards/au200/board.tcl", "block    pcie4", "block    pcie4c")], {},
                  "has no pcie4c"),
@@ -459,8 +528,10 @@ class Checks:
                 ("hold time", one, [], {"MOCK_HOLD": "-0.001"}, "timing is not met.*hold slack -0.001"),
                 ("firmware left out", one, [("boards/vivado/build.tcl", r"read_mem \$image", "")], {}, "mem comes first")):
             self.check(f"refused in the flow: {name}", self.flow_refused, board, changes, env, want)
+        self.check("refused in the flow: a golden image that reaches into the user slot", self.flow_refused, narrow,
+                   [("boards/as02mc04/board.tcl", "0x01002000", "0x00080000")], {}, "the user slot begins at")
         self.check("refused in the flow: an image larger than the flash", self.flow_refused, one, [],
-                   {"MOCK_BITS": str((128 << 20) - 0x1002000 + 1)}, "the flash takes")
+                   {"MOCK_BITS": str((128 << 20) - 0x1003000 + 1)}, "the flash takes")
 
 
 def main():

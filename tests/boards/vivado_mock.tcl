@@ -204,6 +204,23 @@ set mock::design_properties {CFGBVS {GND VCCO} CONFIG_VOLTAGE {1.5 1.8 2.5 3.3} 
     BITSTREAM.CONFIG.EXTMASTERCCLK_EN {DISABLE DIV-1 DIV-2 DIV-3 DIV-4 DIV-6 DIV-8 DIV-12 DIV-16 DIV-24 DIV-48}
     BITSTREAM.CONFIG.UNUSEDPIN {PULLUP PULLDOWN PULLNONE} BITSTREAM.CONFIG.OVERTEMPSHUTDOWN {ENABLE DISABLE}}
 
+# Those that the flow sets, with the values that they take.
+proc mock::build_property {name} {
+    set values {
+        BITSTREAM.CONFIG.USR_ACCESS         {^0x[0-9A-F]{8}$}
+        BITSTREAM.CONFIG.NEXT_CONFIG_ADDR   {^0x[0-9A-F]{8}$}
+        BITSTREAM.CONFIG.NEXT_CONFIG_REBOOT {^(ENABLE|DISABLE)$}
+        BITSTREAM.CONFIG.TIMER_CFG          {^0x[0-9A-Fa-f]{8}$}
+    }
+    if {![dict exists $values $name]} { fail "the design has no property $name" }
+    return [dict get $values $name]
+}
+
+# Pins of the top's primitives that a constraint of the flow may name.
+set mock::pins {u_pcie/user_clk u_config/icap_clk_q_reg/C u_config/icap_clk_q_reg/Q
+    u_config/u_startup/USRCCLKO u_config/u_startup/FCSBO u_config/u_startup/DO[*] u_config/u_startup/DTS[*] u_config/u_startup/DI[*]
+    u_config/u_icap/I[*] u_config/u_icap/CSIB u_config/u_icap/RDWRB u_config/u_icap/AVAIL u_config/u_access/DATA[*]}
+
 proc mock::transceiver {port} { regexp {^pcie_(rx|tx|refclk)_} $port }
 
 proc mock::port_property {port name value} {
@@ -253,7 +270,7 @@ proc mock::read_constraints {file} {
         if {![dict exists $places $port]} { fail "[file tail $file]: $port has no pin" }
         if {![transceiver $port] && ![dict exists $standards $port]} { fail "[file tail $file]: $port has no IO standard" }
     }
-    foreach must {CFGBVS CONFIG_VOLTAGE CONFIG_MODE BITSTREAM.CONFIG.SPI_BUSWIDTH} {
+    foreach must {CFGBVS CONFIG_VOLTAGE CONFIG_MODE BITSTREAM.CONFIG.SPI_BUSWIDTH BITSTREAM.CONFIG.CONFIGFALLBACK} {
         if {![dict exists $design $must]} { fail "[file tail $file]: no $must" }
     }
     variable clocks
@@ -332,6 +349,13 @@ mock::command get_ips {-quiet 0} 1 1 {
     return @ip
 }
 mock::command set_property {-dict 1} 1 3 {
+    if {[lindex $rest end] eq "@design"} {
+        # Of the design that is open; what a constraint file sets may be set again.
+        lassign $rest name value
+        if {[llength $rest] != 3 || ![regexp [mock::build_property $name] $value]} { mock::fail "the design's $name cannot be $value" }
+        dict set mock::design $name $value
+        return
+    }
     if {[lindex $rest end] ne "@ip"} { mock::fail "set_property on [lindex $rest end]" }
     set pairs [expr {[dict exists $opt -dict] ? [lindex [dict get $opt -dict] 0] : [lrange $rest 0 1]}]
     foreach {name value} $pairs {
@@ -352,10 +376,30 @@ mock::command synth_ip {} 1 1 { mock::need target; mock::step synth_ip }
 mock::command synth_design {-top 1 -part 1 -flatten_hierarchy 1 -generic 1 -verilog_define 1 -include_dirs 1 -directive 1} 0 0 {
     foreach s {sources mem synth_ip xdc} { mock::need $s }
     if {[lindex [dict get $opt -part] 0] ne $mock::part} { mock::fail "synth_design: another part" }
+    set known {^(Lanes=\d+|BlockWidth=\d+|BoardName=128'h([0-9a-f]{2}){1,16}|(Idcode|FlashStart)=32'h[0-9a-f]{8}|FlashSizeLog2=\d+|FlashChips=[12])$}
     # Generics and defines must be those of the top whose ports were taken.
-    foreach g [dict get $opt -generic] { if {![regexp {^(Lanes|BlockWidth)=\d+$} $g]} { mock::fail "the top has no parameter $g" } }
+    foreach g [dict get $opt -generic] { if {![regexp $known $g]} { mock::fail "the top has no parameter $g" } }
     mock::step synth
 }
+mock::command current_design {} 0 0 { mock::need project; return @design }
+mock::command get_pins {} 1 1 {
+    mock::need synth
+    foreach pin [lindex $rest 0] { if {$pin ni $mock::pins} { mock::fail "no pin $pin" } }
+    return @pins
+}
+mock::command get_ports {} 1 1 { mock::need synth; mock::xdc_get_ports [lindex $rest 0]; return @ports }
+mock::command get_clocks {-of_objects 1} 0 0 {
+    if {[lindex [dict get $opt -of_objects] 0] ne "@pins"} { mock::fail "get_clocks: of what?" }
+    return @clock
+}
+mock::command set_max_delay {-datapath_only 0 -from 1 -to 1} 1 1 {
+    if {![dict exists $opt -datapath_only] || ![dict exists $opt -from] || ![dict exists $opt -to]} { mock::fail "set_max_delay: from where to where?" }
+    if {![string is double -strict $rest] || $rest <= 0} { mock::fail "set_max_delay $rest" }
+}
+mock::command create_generated_clock {-name 1 -source 1 -divide_by 1} 1 1 {
+    if {$rest ne "@pins" || [lindex [dict get $opt -source] 0] ne "@pins"} { mock::fail "create_generated_clock: pins" }
+}
+mock::command set_false_path {-from 1 -to 1} 0 0 { if {![dict size $opt]} { mock::fail "set_false_path of nothing" } }
 set mock::directives {
     opt_design      {Explore ExploreArea ExploreWithRemap AddRemap Default}
     place_design    {Explore ExtraTimingOpt ExtraNetDelay_high ExtraPostPlacementOpt AltSpreadLogic_high SSI_SpreadLogic_high Default}
@@ -390,22 +434,31 @@ foreach {name options} {report_timing_summary {-max_paths 1 -file 1} report_util
                         report_methodology {-file 1} report_power {-file 1}} {
     mock::command $name $options 0 0 { mock::need route_design; mock::touch [lindex [dict get $opt -file] 0] }
 }
-mock::command write_bitstream {-force 0 -bin_file 0} 1 1 { mock::need route_design; mock::touch $rest [mock::env MOCK_BITS 1000000] }
+mock::command write_bitstream {-force 0 -bin_file 0} 1 1 {
+    mock::need route_design
+    if {![dict exists $mock::design BITSTREAM.CONFIG.USR_ACCESS]} { mock::fail "write_bitstream: no USR_ACCESS: nobody could tell this image" }
+    mock::touch $rest [mock::env MOCK_BITS 1000000]
+}
 mock::command write_cfgmem {-force 0 -format 1 -size 1 -interface 1 -loadbit 1 -file 1 -checksum 0} 0 0 {
     foreach o {-format -size -interface -loadbit -file} { set v($o) [lindex [dict get $opt $o] 0] }
     if {$v(-format) ne "mcs" || $v(-interface) ni {SPIx1 SPIx2 SPIx4 SPIx8}} { mock::fail "write_cfgmem: format or interface" }
     if {$v(-size) & ($v(-size) - 1)} { mock::fail "write_cfgmem: size $v(-size) is no power of two" }
-    lassign $v(-loadbit) up start file
-    if {$up ne "up" || ![file exists $file]} { mock::fail "write_cfgmem: -loadbit $v(-loadbit)" }
-    if {$start + [file size $file] > $v(-size) << 20} { mock::fail "write_cfgmem: does not fit" }
     if {"SPIx[dict get $mock::design BITSTREAM.CONFIG.SPI_BUSWIDTH]" ne $v(-interface) || [dict get $mock::design CONFIG_MODE] ne $v(-interface)} {
         mock::fail "write_cfgmem: the bitstream was made for another bus width"
     }
-    # A flash beyond 16 MiB needs 4-byte addresses where the image reaches there.
-    if {$start + [file size $file] > (1 << 24) * ($v(-interface) eq "SPIx8" ? 2 : 1) &&
-        (![dict exists $mock::design BITSTREAM.CONFIG.SPI_32BIT_ADDR] || [dict get $mock::design BITSTREAM.CONFIG.SPI_32BIT_ADDR] ne "YES")} {
-        mock::fail "write_cfgmem: 24-bit addresses do not reach the image"
+    set end 0
+    foreach {up start file} $v(-loadbit) {
+        if {$up ne "up" || ![string is integer -strict $start] || ![file exists $file]} { mock::fail "write_cfgmem: -loadbit $v(-loadbit)" }
+        if {$start < $end} { mock::fail "write_cfgmem: $file overlaps what is before it" }
+        set end [expr {$start + [file size $file]}]
+        if {$end > $v(-size) << 20} { mock::fail "write_cfgmem: does not fit" }
+        # A flash beyond 16 MiB needs 4-byte addresses where the image reaches there.
+        if {$end > (1 << 24) * ($v(-interface) eq "SPIx8" ? 2 : 1) &&
+            (![dict exists $mock::design BITSTREAM.CONFIG.SPI_32BIT_ADDR] || [dict get $mock::design BITSTREAM.CONFIG.SPI_32BIT_ADDR] ne "YES")} {
+            mock::fail "write_cfgmem: 24-bit addresses do not reach the image"
+        }
     }
+    if {$end == 0} { mock::fail "write_cfgmem: nothing to load" }
     mock::touch $v(-file)
 }
 

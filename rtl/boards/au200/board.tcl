@@ -5,6 +5,7 @@
 set board {
     title    {Alveo U200}
     part     xcu200-fsgd2104-2-e
+    idcode   0x04b37093
     block    pcie4
     speed    8.0_GT/s
     lanes    16
@@ -12,5 +13,5 @@ set board {
     location X1Y2
     slr      SLR1
     hbm      0
-    flash    {interface SPIx4 mib 128 start 0x01002000}
+    flash    {interface SPIx4 mib 128 start 0x01002000 golden maker}
 }

@@ -5,6 +5,7 @@
 set board {
     title    {Alveo U55C}
     part     xcu55c-fsvh2892-2L-e
+    idcode   0x04b7d093
     block    pcie4c
     speed    8.0_GT/s
     lanes    16
@@ -12,5 +13,5 @@ set board {
     location X1Y0
     slr      SLR0
     hbm      1
-    flash    {interface SPIx4 mib 128 start 0x01002000}
+    flash    {interface SPIx4 mib 128 start 0x01002000 golden maker}
 }

@@ -77,6 +77,13 @@ create_clock -name pcie_refclk -period 10.000 [get_ports pcie_refclk_p]
 set_property -dict {PACKAGE_PIN AM17 IOSTANDARD LVCMOS18 PULLUP true} [get_ports pcie_perst_n]
 set_false_path -from [get_ports pcie_perst_n]
 
+# Second flash chip; the first one hangs on the configuration bank
+set_property -dict {PACKAGE_PIN AM19 IOSTANDARD LVCMOS18} [get_ports {flash2_dq[0]}]
+set_property -dict {PACKAGE_PIN AM18 IOSTANDARD LVCMOS18} [get_ports {flash2_dq[1]}]
+set_property -dict {PACKAGE_PIN AN20 IOSTANDARD LVCMOS18} [get_ports {flash2_dq[2]}]
+set_property -dict {PACKAGE_PIN AP20 IOSTANDARD LVCMOS18} [get_ports {flash2_dq[3]}]
+set_property -dict {PACKAGE_PIN BF16 IOSTANDARD LVCMOS18} [get_ports flash2_cs_n]
+
 # Configuration
 set_property CFGBVS GND [current_design]
 set_property CONFIG_VOLTAGE 1.8 [current_design]

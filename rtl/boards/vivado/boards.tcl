@@ -5,6 +5,7 @@
 # rtl/boards/<name>/board.tcl sets `board`, a dict:
 #   title     name for people
 #   part      FPGA with package and speed grade
+#   idcode    its IDCODE, without the revision
 #   block     pcie4 or pcie4c: which hard block, hence which IP
 #   speed     8.0_GT/s or 16.0_GT/s
 #   lanes     8 or 16
@@ -13,8 +14,9 @@
 #   quad      optional: transceiver quad of lane 0, where the IP must be told
 #   slr       optional: the die that holds the block, on parts of several; the whole card is kept there
 #   hbm       1: the part has HBM, so the top has hbm_cattrip
-#   flash     dict: interface of write_cfgmem, mib (all chips together), start (byte address of the image; what lies
-#             below belongs to the board's maker)
+#   flash     dict: interface of write_cfgmem (SPIx8: two chips), mib (all chips together), start (byte address of the user
+#             slot: a sector for the guard, then the image), golden (maker: what lies below start belongs to the board's
+#             maker; own: we put an image there that goes on to the user slot)
 
 namespace eval ::vhp {
     variable here [file dirname [file normalize [info script]]]
@@ -47,13 +49,13 @@ proc ::vhp::load_board {name} {
         error "no board is called \"$name\"; there are: [join [board_names] {, }]"
     }
     source $file
-    foreach key {title part block speed lanes width hbm flash} {
+    foreach key {title part idcode block speed lanes width hbm flash} {
         if {![dict exists $board $key]} { error "$file: no $key" }
     }
     foreach key [dict keys $board] {
-        if {$key ni {title part block speed lanes width location quad slr hbm flash}} { error "$file: what is \"$key\"?" }
+        if {$key ni {title part idcode block speed lanes width location quad slr hbm flash}} { error "$file: what is \"$key\"?" }
     }
-    foreach key {interface mib start} {
+    foreach key {interface mib start golden} {
         if {![dict exists $board flash $key]} { error "$file: no $key in flash" }
     }
     if {[dict get $board block] ni {pcie4 pcie4c}} { error "$file: block is pcie4 or pcie4c" }
@@ -63,9 +65,23 @@ proc ::vhp::load_board {name} {
                   {pcie4c 8.0_GT/s 8 256}}} {
         error "$file: no block does {$link} at 250 MHz"
     }
-    if {[dict get $board flash start] >= [dict get $board flash mib] << 20} {
-        error "$file: the image starts behind the end of the flash"
+    if {![string is integer -strict [dict get $board idcode]] || [dict get $board idcode] >> 28} {
+        error "$file: idcode is 28 bits"
     }
+    dict with board flash {
+        if {$start >= $mib << 20} { error "$file: the image starts behind the end of the flash" }
+        if {$golden ni {maker own}} { error "$file: golden is maker or own" }
+        set chips [expr {$interface eq "SPIx8" ? 2 : 1}]
+        set size_log2 [expr {int(round(log(($mib << 20) / $chips) / log(2)))}]
+        if {$chips << $size_log2 != $mib << 20} { error "$file: a chip's size is a power of two" }
+        # A sector of each chip: what is erased at once.
+        set sector [expr {$chips * 4096}]
+        if {$start % $sector || $start == 0} { error "$file: start is a multiple of $sector, and behind the golden image" }
+    }
+    dict set board flash chips $chips
+    dict set board flash size_log2 $size_log2
+    dict set board flash sector $sector
+    if {[string length $name] > 16} { error "$name: the card shows names of up to 16 characters" }
     dict set board name $name
     dict set board device [lindex [split [dict get $board part] -] 0]
     if {![dict exists $resources [dict get $board device]]} {
