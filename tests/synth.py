@@ -29,7 +29,7 @@ BLOCKS = ("vhp_control", "vhp_completer", "vhp_cfg_ext", "vhp_cfg_status", "vhp_
           "vhp_rd_issue", "vhp_rd_ops", "vhp_rd_land", "vhp_wr_split", "vhp_wr_data", "vhp_wr_retire", "vhp_rq_mux",
           "vhp_vq_avail", "vhp_vq_lines", "vhp_vq_walk", "vhp_region_table", "vhp_planner", "vhp_writer", "vhp_used",
           "vhp_lane_regs", "vhp_lane_ctrl", "vhp_wr_mux", "vhp_dirty_log", "vhp_aperture", "vhp_ap_read",
-          "vhp_cc_send")
+          "vhp_cc_send", "vhp_spi", "vhp_boot")
 # Mapped first, for they take longest.
 LONG = ("vhp_card", "vhp_control", "vhp_vq_walk", "vhp_rd_land", "vhp_used")
 # Bits that may become flip-flops where the source has a memory (arrays) or one very wide register.

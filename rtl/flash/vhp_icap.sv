@@ -8,7 +8,7 @@
 //             SPI x4 flash with SPI_32BIT_ADDR (XAPP1280) gives the plain byte address, and so do open NICs for the cards
 //             here. Bits 31:29 (RS pins of parallel flash) are 0. With two chips (SPI x8) both get the same address: half
 //             of the pair's (UG908 doubles it the other way for write_cfgmem).
-// Handshake   start_i is a pulse, taken while busy_o is 0; wbstar_i is read until the address has left. A word goes out in a
+// Handshake   start_i is a pulse, taken while busy_o is 0, with wbstar_i. A word goes out in a
 //             cycle with csib_o 0, one every Period cycles, and stays on data_o until the next; rdwrb_o is always write.
 //             avail_i 0 holds the next word back.
 // Latency     start to IPROG: 8 * Period cycles.
@@ -50,7 +50,7 @@ module vhp_icap (
   logic [$clog2(Words)-1:0]   word_q;
   logic [$clog2(Period)-1:0]  wait_q;
   logic                       csib_q;
-  logic [31:0]                data_q;
+  logic [31:0]                data_q, wbstar_q;
 
   logic [31:0] word;
   always_comb begin
@@ -58,7 +58,7 @@ module vhp_icap (
       3'd0:    word = Dummy;
       3'd1:    word = Sync;
       3'd3:    word = WriteWbstar;
-      3'd4:    word = wbstar_i;
+      3'd4:    word = wbstar_q;
       3'd5:    word = WriteCmd;
       3'd6:    word = CmdIprog;
       default: word = Noop;
@@ -69,8 +69,9 @@ module vhp_icap (
     csib_q <= 1'b1;
     unique case (state_q)
       Idle: begin
-        word_q <= '0;
-        wait_q <= '0;
+        word_q   <= '0;
+        wait_q   <= '0;
+        wbstar_q <= wbstar_i;
         if (start_i) state_q <= Send;
       end
       Send: begin
