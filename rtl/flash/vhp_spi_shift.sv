@@ -11,9 +11,9 @@
 //             After reset it first gives 16 clocks with no chip selected: the first edges on STARTUPE3's USRCCLKO after
 //             configuration do not reach the pin.
 // Handshake   tx_valid_i/tx_i hold until done_o, a pulse in which rx_o is valid. run_i, select_n_i, manual_i, loopback_i and
-//             mode3_i act between bytes. Between a change of a slave select and the next clock edge or change lie Gap
-//             cycles (tSHSL, tSLCH of the flash). abort_i gives up the byte under way: no done_o for it, the clock ends its
-//             half period.
+//             mode3_i act between bytes. Between a change of a slave select, or of the clock at rest, and the next edge
+//             lie Gap cycles (tSHSL, tSLCH of the flash). abort_i gives up the byte under way: no done_o for it, the clock
+//             ends its half period.
 // Latency     A byte takes 16 (4 on four lanes) * SckHalf + SampleDelay + 4 cycles.
 // Parameters  SckHalf      half a period of the clock in cycles, 2..16: outgoing data has that for setup and hold
 //             SampleDelay  cycles from the rise of sck_o to the cycle whose start samples dq_i, 0..15. What comes in
@@ -140,8 +140,12 @@ module vhp_spi_shift #(
       end
       Rest: begin
         give_up_q <= 1'b0;
-        sck_o     <= mode3_i;
-        if (cs_n_o != want_n) begin
+        // Never in the moment in which a slave select moves.
+        if (sck_o != mode3_i) begin
+          sck_o    <= mode3_i;
+          count_q  <= 5'(Gap - 1);
+          state_q  <= Settle;
+        end else if (cs_n_o != want_n) begin
           cs_n_o   <= want_n;
           dq_tri_o <= want_n == 2'b11 ? 4'b1111 : 4'b0010;
           dq_o     <= 4'b1100;
@@ -180,6 +184,7 @@ module vhp_spi_shift #(
           bits_q  <= bits_q - 4'd1;
           out_q   <= {out_q[5:0], 1'b0};
           if (give_up_q || abort_i) begin
+            sck_o   <= mode3_i;
             state_q <= Rest;
           end else if (bits_q == 4'd1) begin
             sck_o   <= mode3_i;
@@ -226,7 +231,7 @@ module vhp_spi_shift #(
     cs_n_q <= cs_n_o;
     sck_q  <= sck_o;
     if (!rst_i && state_q != Wake && cs_n_q != cs_n_o)
-      assert (sck_q == sck_o || cs_n_o == 2'b11) else $error("a slave select changed with the clock (%m)");
+      assert (sck_q == sck_o) else $error("a slave select changed with the clock (%m)");
   end
 `endif
 
