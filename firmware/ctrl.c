@@ -17,14 +17,32 @@ _Static_assert(sizeof(struct vhost_pci_ctrl) + sizeof(struct vhost_pci_ctrl_peer
 		       CTRL_SEND_MAX,
 	       "longest message");
 
+#define BIT(n) (1ull << (n))
+#define HOST_SEGMENTS \
+	(BIT(VHOST_PCI_PEER_F_HOST_TSO4) | BIT(VHOST_PCI_PEER_F_HOST_TSO6) | BIT(VHOST_PCI_PEER_F_HOST_UFO))
+#define GUEST_SEGMENTS \
+	(BIT(VHOST_PCI_PEER_F_GUEST_TSO4) | BIT(VHOST_PCI_PEER_F_GUEST_TSO6) | BIT(VHOST_PCI_PEER_F_GUEST_UFO))
+
 uint64_t ctrl_peer_features(const struct port *port)
 {
-	const uint64_t net = (1ull << (VHOST_PCI_PEER_F_MRG_RXBUF + 1)) - (1ull << VHOST_PCI_PEER_F_GUEST_TSO4);
+	const uint64_t net = (BIT(VHOST_PCI_PEER_F_MRG_RXBUF + 1) - BIT(VHOST_PCI_PEER_F_GUEST_TSO4)) |
+		BIT(VHOST_PCI_PEER_F_CSUM) | BIT(VHOST_PCI_PEER_F_GUEST_CSUM);
 	uint64_t bits = port->peer_features & net;
 
 	if (port->peer_features & (1ull << VHOST_F_LOG_ALL))
 		bits |= 1ull << VHOST_PCI_PEER_F_LOG_ALL;
 	return bits;
+}
+
+uint64_t ctrl_accepted_features(const struct port *port, uint64_t answer)
+{
+	uint64_t implied = 0;
+
+	if (answer & HOST_SEGMENTS)
+		implied |= BIT(VHOST_PCI_PEER_F_CSUM);
+	if (answer & GUEST_SEGMENTS)
+		implied |= BIT(VHOST_PCI_PEER_F_GUEST_CSUM);
+	return answer | (implied & ctrl_peer_features(port));
 }
 
 static uint8_t *put(uint8_t *to, const void *from, uint32_t len)

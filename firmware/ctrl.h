@@ -22,6 +22,8 @@ uint32_t ctrl_encode_dirty_logging(const struct port *port, bool on, uint8_t *bu
 
 /** Peer feature bits of the messages: the seed's, from the vhost-user set of the port. */
 uint64_t ctrl_peer_features(const struct port *port);
+/** What a driver that answers with @p answer has accepted: the seed has no checksum bits, so segmentation bits imply them. */
+uint64_t ctrl_accepted_features(const struct port *port, uint64_t answer);
 
 struct ctrl_message {
 	uint32_t request;

@@ -68,7 +68,7 @@ static void on_driver_ok(struct port *port)
 
 static void on_features(struct port *port)
 {
-	uint64_t sent = ctrl_peer_features(port), got = port->answered_features;
+	uint64_t sent = ctrl_peer_features(port), got = ctrl_accepted_features(port, port->answered_features);
 
 	port->driver_accepted = got;
 	if (port->renegotiating || (got & ~sent) != 0) {

@@ -30,7 +30,13 @@
 #define VHP_F_VERSION_1 32
 #define VHP_F_PV_INTERRUPT 33
 
-/* Peer feature bits (seed, "Peer feature bits"); 7..15 are virtio-net's numbers. */
+/*
+ * Peer feature bits (seed, "Peer feature bits"); 7..15 are virtio-net's numbers. 0 and 1 are ours, virtio-net's numbers as well: its
+ * segmentation bits require the checksum bits, for which the seed has none. A driver that accepts a segmentation bit has
+ * accepted the checksum bit of that direction, whether its answer has it or not.
+ */
+#define VHOST_PCI_PEER_F_CSUM 0	      /**< the driver takes packets whose checksum is open */
+#define VHOST_PCI_PEER_F_GUEST_CSUM 1 /**< so does the peer */
 #define VHOST_PCI_PEER_F_GUEST_TSO4 7
 #define VHOST_PCI_PEER_F_GUEST_TSO6 8
 #define VHOST_PCI_PEER_F_GUEST_ECN 9

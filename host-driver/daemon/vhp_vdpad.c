@@ -50,6 +50,7 @@ enum {
 	OPT_QUEUES,
 	OPT_PV,
 	OPT_APERTURE,
+	OPT_OFFLOADS,
 	OPT_RENEGOTIATE,
 	OPT_GSI,
 	OPT_MTU,
@@ -82,6 +83,10 @@ static const struct argp_option options[] = {
 	{ "pv-interrupt", OPT_PV, NULL, 0, "offer VIRTIO_F_PV_INTERRUPT: the driver may interrupt the peer itself", 0 },
 	{ "aperture", OPT_APERTURE, "on|off", 0,
 	  "show the front end's memory to the vhost-pci driver, all of it, through a BAR (default: off)", 0 },
+	{ "offloads", OPT_OFFLOADS, "on|off", 0,
+	  "offer checksum and segmentation offloads to the front end, for a driver in the other machine that takes large packets "
+	  "(DPDK: TCP_LRO receive offload); another one costs the front end its connection (default: off)",
+	  0 },
 	{ "renegotiate", OPT_RENEGOTIATE, NULL, 0,
 	  "when the driver refuses a feature, disconnect the front end even if it need not know, so that it negotiates again",
 	  0 },
@@ -189,6 +194,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case OPT_APERTURE:
 		add_setting(state, "aperture", arg, "--aperture", true);
+		break;
+	case OPT_OFFLOADS:
+		add_setting(state, "offloads", arg, "--offloads", true);
 		break;
 	case OPT_RENEGOTIATE:
 		add_setting(state, "renegotiate", "1", "--renegotiate", true);

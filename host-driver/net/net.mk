@@ -61,6 +61,12 @@ TEST_DEPS_drv-net-copy := $(B)/bin/vhp-sim $(B)/fw/firmware.hex $(B)/bin/vhp-vdp
                           $(B)/lib/librte_vdpa_vhost_pci.so
 TEST_CMD_drv-net-copy  := python3 $(NET_DIR)/test/copy.py
 
+# Checksums and segmentation, both ways to copy.
+TESTS                     += drv-net-offload
+TEST_DEPS_drv-net-offload := $(TEST_DEPS_drv-net-copy)
+TEST_CMD_drv-net-offload  := python3 $(NET_DIR)/test/offload.py
+TEST_WEIGHT_drv-net-offload := 2
+
 # rx interrupts, with a program of our own: no stock one that sleeps is packaged.
 NET_SLEEP := $(B)/tests/rx_sleep
 $(NET_SLEEP): $(NET_DIR)/test/rx_sleep.c | $(B)/tests

@@ -11,6 +11,7 @@
  *   vpnet_service.c the thread that waits for the device's events
  *   vpnet_queue.c   memory and setup of the data queues, rx interrupts
  *   vpnet_rxtx.c    the data path with copy offload, and the receiveq's end of the other
+ *   vpnet_offload.c packet headers: checksums, segmentation
  *   vpnet_copy.c    the data path without it: driver copy
  *   vpnet_mirror.c  driver copy's end of the peer's virtqueues, through the aperture
  *   vpnet_memory.c  DMA map of DPDK's memory for the socket back end
@@ -48,7 +49,11 @@ extern int vpnet_logtype;
 #define VPNET_HDR_LEN 12u      /* virtio_net_hdr_mrg_rxbuf; VERSION_1 makes it 12 always */
 #define VPNET_MAX_FRAME 65550u /* the card's largest packet without that header */
 #define VPNET_MAX_SEGS 256u    /* the card's longest descriptor chain */
+/* Slots of headers for packets without room for one. */
+#define VPNET_HDR_SLOT 16u
 #define VPNET_NO_VECTOR 0xffffu
+/** Offload flags of a packet to send that its header has to tell. */
+#define VPNET_TX_FLAGS (RTE_MBUF_F_TX_L4_MASK | RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_IP_CKSUM)
 #define VPNET_MAX_PEER_VQS 64u /* rows kept of a PEER_VIRTQ_INFO */
 #define VPNET_MAX_PEER_REGIONS 32u
 
@@ -94,6 +99,8 @@ struct vpnet_queue_stats {
 	uint64_t doorbells; /* sent */
 	uint64_t no_mbuf;   /* rx: refills that found the pool empty */
 	uint64_t ring_full; /* tx: packets left to the caller */
+	/* Of the errors: a header that was not negotiated or is nonsense (rx); what the peer does not take (tx). */
+	uint64_t bad_offloads;
 	/* Driver copy: accesses to the peer's memory (reads by line), interrupts that it got, or could not get. */
 	uint64_t peer_reads, peer_writes;
 	uint64_t peer_empty; /* of the reads: bursts that found nothing */
@@ -112,8 +119,9 @@ struct vpnet_rxq {
 	uint16_t queue;
 	bool mergeable;
 	bool scatter;
-	bool broken;	  /* the device broke the ring: nothing is taken until a restart */
-	uint16_t own_idx; /* driver copy: next buffer to fill, as this driver serves the receiveq itself */
+	uint64_t offloads; /* RTE_ETH_RX_OFFLOAD_* */
+	bool broken;	   /* the device broke the ring: nothing is taken until a restart */
+	uint16_t own_idx;  /* driver copy: next buffer to fill, as this driver serves the receiveq itself */
 	struct vpnet_queue_stats stats;
 	int event_fd; /* rx interrupt, -1 without */
 } __rte_cache_aligned;
@@ -129,7 +137,8 @@ struct vpnet_txq {
 	uint16_t free_thresh;
 	uint16_t queue;
 	bool broken;
-	rte_iova_t zero_hdr; /* a header for packets without room for one */
+	rte_iova_t hdrs_iova; /* headers of packets without room for one, by head descriptor */
+	uint8_t *hdrs;
 	struct vpnet_queue_stats stats;
 } __rte_cache_aligned;
 
@@ -257,6 +266,16 @@ int vpnet_rx_descriptor_status(void *rxq, uint16_t offset);
 int vpnet_tx_descriptor_status(void *txq, uint16_t offset);
 uint32_t vpnet_rx_queue_count(void *rxq);
 int vpnet_tx_done_cleanup(void *txq, uint32_t count);
+
+/* ------------------------------------------------------------------------------------------------ vpnet_offload.c */
+
+/** Peer feature bits that this driver agrees to, as the port is configured. */
+uint64_t vpnet_offload_accepted(const struct vpnet *net);
+/** Flags of a received packet from its header, which stands in front of it. @return false: to be dropped; counted */
+bool vpnet_rx_offload(struct vpnet_rxq *q, struct rte_mbuf *m);
+/** Header of a packet with any of VPNET_TX_FLAGS; checksums are completed for a peer that wants them. @return false: to be dropped */
+bool vpnet_tx_offload(const struct vpnet *net, struct rte_mbuf *m, struct virtio_net_hdr *hdr);
+uint16_t vpnet_tx_prepare(void *txq, struct rte_mbuf **pkts, uint16_t n);
 
 /* ------------------------------------------------------------------------------------------------ vpnet_ctrl.c */
 

@@ -196,9 +196,10 @@ static bool put(struct vpnet_mirror *m, struct vpnet_queue_stats *st, struct cur
 	return true;
 }
 
-static bool copy_out(struct vpnet_mirror *m, struct vpnet_queue_stats *st, struct rte_mbuf *pkt, uint16_t chains)
+static bool copy_out(struct vpnet_mirror *m, struct vpnet_queue_stats *st, struct rte_mbuf *pkt, uint16_t chains,
+		     const struct virtio_net_hdr *base)
 {
-	const struct virtio_net_hdr_mrg_rxbuf hdr = { .num_buffers = rte_cpu_to_le_16(chains) };
+	const struct virtio_net_hdr_mrg_rxbuf hdr = { .hdr = *base, .num_buffers = rte_cpu_to_le_16(chains) };
 	struct cursor c = { m->segs, m->segs[0].where.at, m->segs[0].len };
 	const struct rte_mbuf *s = pkt;
 
@@ -226,9 +227,15 @@ static uint16_t transmit(struct vpnet_txq *q, struct vpnet_mirror *m, struct rte
 
 	m->flags = VRING_AVAIL_F_NO_INTERRUPT;
 	for (done = 0; done < n; done++) {
+		struct virtio_net_hdr hdr = { 0 };
 		enum gathered result = TOO_LARGE;
 		uint16_t chains = 0, waiting = m->nelems;
 
+		if ((pkts[done]->ol_flags & VPNET_TX_FLAGS) && !vpnet_tx_offload(m->net, pkts[done], &hdr)) {
+			st->errors++;
+			st->bad_offloads++;
+			continue;
+		}
 		if (pkts[done]->pkt_len > 0 && pkts[done]->pkt_len <= VPNET_MAX_FRAME)
 			result = gather(m, st, pkts[done]->pkt_len + VPNET_HDR_LEN, &chains);
 		/* Only a packet that was written takes its chains along. */
@@ -240,7 +247,7 @@ static uint16_t transmit(struct vpnet_txq *q, struct vpnet_mirror *m, struct rte
 		}
 		if (result == NO_BUFFER)
 			st->ring_full += n - done;
-		if (result != GATHERED || !copy_out(m, st, pkts[done], chains))
+		if (result != GATHERED || !copy_out(m, st, pkts[done], chains, &hdr))
 			break;
 		m->last_avail += chains;
 		st->packets++;

@@ -16,16 +16,6 @@
 #define BUFFERS 16u
 #define BUFFER_SIZE 2048u
 
-/*
- * Peer features that this driver can agree to. GUEST_*: what the peer may receive binds nobody. MRG_RXBUF: both ways to
- * copy do it. LOG_ALL: the card logs what it writes, also what goes through the aperture. HOST_*: refused, this driver
- * does not take segmentation requests; the device renegotiates with the peer.
- */
-#define ACCEPTED_PEER_FEATURES                                                             \
-	(RTE_BIT64(VHOST_PCI_PEER_F_GUEST_TSO4) | RTE_BIT64(VHOST_PCI_PEER_F_GUEST_TSO6) | \
-	 RTE_BIT64(VHOST_PCI_PEER_F_GUEST_ECN) | RTE_BIT64(VHOST_PCI_PEER_F_GUEST_UFO) |   \
-	 RTE_BIT64(VHOST_PCI_PEER_F_MRG_RXBUF) | RTE_BIT64(VHOST_PCI_PEER_F_LOG_ALL))
-
 static uint8_t *buffer(const struct vpnet_ctrl *c, unsigned int i)
 {
 	return (uint8_t *)c->zone->addr + i * BUFFER_SIZE;
@@ -171,12 +161,14 @@ static const char *feature_bits(struct vpnet *net, const uint8_t *payload, size_
 {
 	struct vhost_pci_ctrl_driver_feature_bits bits;
 	struct vpnet_ctrl *c = &net->ctrl;
+	uint64_t accepted;
 
 	if (len != sizeof(bits))
 		return "wrong length";
 	memcpy(&bits, payload, sizeof(bits));
 	c->peer_features = rte_le_to_cpu_64(bits.feature_bits);
-	c->accepted = c->peer_features & ACCEPTED_PEER_FEATURES & net->options.peer_features;
+	accepted = c->peer_features & vpnet_offload_accepted(net) & net->options.peer_features;
+	__atomic_store_n(&c->accepted, accepted, __ATOMIC_RELAXED);
 	if (c->accepted != c->peer_features)
 		VPNET_LOG(NOTICE, net,
 			  "peer features 0x%" PRIx64 ": accepted 0x%" PRIx64 ", the peer has to renegotiate",

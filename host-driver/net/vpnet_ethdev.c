@@ -13,8 +13,12 @@
 #define LINK_SPEED RTE_ETH_SPEED_NUM_100G
 #define OVERHEAD (RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN)
 
-#define RX_OFFLOADS RTE_ETH_RX_OFFLOAD_SCATTER
-#define TX_OFFLOADS RTE_ETH_TX_OFFLOAD_MULTI_SEGS
+/* Whether a peer comes that needs or takes them is not known before it is there: see vpnet_offload.c for when not. */
+#define RX_OFFLOADS (RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM)
+#define RX_OFFLOADS_MERGED (RTE_ETH_RX_OFFLOAD_SCATTER | RTE_ETH_RX_OFFLOAD_TCP_LRO)
+#define TX_OFFLOADS                                                                                     \
+	(RTE_ETH_TX_OFFLOAD_MULTI_SEGS | RTE_ETH_TX_OFFLOAD_IPV4_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_CKSUM | \
+	 RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_UDP_TSO)
 
 static struct vpnet *to_net(const struct rte_eth_dev *eth)
 {
@@ -249,7 +253,8 @@ static int infos_get(struct rte_eth_dev *eth, struct rte_eth_dev_info *info)
 	info->max_rx_pktlen = RTE_MIN(net->config.mtu + OVERHEAD, VPNET_MAX_FRAME);
 	info->min_rx_bufsize = RTE_ETHER_MIN_LEN;
 	info->speed_capa = RTE_ETH_LINK_SPEED_100G | RTE_ETH_LINK_SPEED_FIXED;
-	info->rx_offload_capa = vpnet_has(net, VHOST_PCI_NET_F_MRG_RXBUF) ? RX_OFFLOADS : 0;
+	info->max_lro_pkt_size = VPNET_MAX_FRAME;
+	info->rx_offload_capa = RX_OFFLOADS | (vpnet_has(net, VHOST_PCI_NET_F_MRG_RXBUF) ? RX_OFFLOADS_MERGED : 0);
 	info->tx_offload_capa = TX_OFFLOADS;
 	info->rx_desc_lim =
 		(struct rte_eth_desc_lim){ .nb_min = VPNET_MIN_RING, .nb_max = rx_max, .nb_align = VPNET_MIN_RING };
@@ -340,7 +345,7 @@ static void rxq_info_get(struct rte_eth_dev *eth, uint16_t queue, struct rte_eth
 	info->nb_desc = q->ring.size;
 	info->scattered_rx = q->scatter && q->mergeable;
 	info->conf.rx_free_thresh = q->free_thresh;
-	info->conf.offloads = q->scatter ? RTE_ETH_RX_OFFLOAD_SCATTER : 0;
+	info->conf.offloads = q->offloads;
 	info->rx_buf_size = rte_pktmbuf_data_room_size(q->pool) - RTE_PKTMBUF_HEADROOM;
 }
 
@@ -350,7 +355,7 @@ static void txq_info_get(struct rte_eth_dev *eth, uint16_t queue, struct rte_eth
 
 	info->nb_desc = q->ring.size;
 	info->conf.tx_free_thresh = q->free_thresh;
-	info->conf.offloads = RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+	info->conf.offloads = eth->data->dev_conf.txmode.offloads;
 }
 
 /* rx/tx_queue_start and _stop are absent on purpose: without VIRTIO_F_RING_RESET a virtqueue lives as long as the device. */
@@ -454,6 +459,7 @@ int vpnet_create(struct rte_device *device, const char *name, struct vhp_dev *de
 	eth->dev_ops = &vpnet_ops;
 	eth->rx_pkt_burst = rte_eth_pkt_burst_dummy;
 	eth->tx_pkt_burst = rte_eth_pkt_burst_dummy;
+	eth->tx_pkt_prepare = vpnet_tx_prepare;
 	eth->rx_queue_count = vpnet_rx_queue_count;
 	eth->rx_descriptor_status = vpnet_rx_descriptor_status;
 	eth->tx_descriptor_status = vpnet_tx_descriptor_status;

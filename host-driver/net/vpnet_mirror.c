@@ -117,6 +117,10 @@ static bool get_head(struct vpnet_mirror *m, struct vpnet_queue_stats *st, uint1
 		m->heads_count = count;
 	}
 	*head = rte_le_to_cpu_16(m->heads[(uint16_t)(at - m->heads_from)]);
+	if (*head == UINT16_MAX) {
+		dark(m);
+		return false;
+	}
 	if (*head >= m->size) {
 		vpnet_mirror_stop(m, st, "head out of range:", *head);
 		return false;
@@ -142,6 +146,10 @@ static bool get_desc(struct vpnet_mirror *m, struct vpnet_queue_stats *st, uint6
 		m->line_at[slot] = line;
 	}
 	*d = m->lines[slot][at % VPNET_MIRROR_LINE / sizeof(*d)];
+	if (d->addr == UINT64_MAX && d->flags == UINT16_MAX && d->next == UINT16_MAX) {
+		dark(m);
+		return false;
+	}
 	return true;
 }
 

@@ -111,7 +111,9 @@ int vpnet_rxq_setup(struct rte_eth_dev *eth, uint16_t queue, uint16_t nb_desc, u
 	uint32_t room = rte_pktmbuf_data_room_size(pool);
 	uint32_t frame = eth->data->mtu + RTE_ETHER_HDR_LEN + RTE_VLAN_HLEN;
 	uint64_t offloads = conf->offloads | eth->data->dev_conf.rxmode.offloads;
-	bool scatter = offloads & RTE_ETH_RX_OFFLOAD_SCATTER;
+	/* Packets of 64 KiB are chains of mbufs, whatever else was asked for. */
+	bool lro = offloads & RTE_ETH_RX_OFFLOAD_TCP_LRO;
+	bool scatter = lro || (offloads & RTE_ETH_RX_OFFLOAD_SCATTER);
 	bool mergeable = vpnet_has(net, VHOST_PCI_NET_F_MRG_RXBUF);
 	struct vpnet_rxq *q;
 	int rc;
@@ -134,6 +136,13 @@ int vpnet_rxq_setup(struct rte_eth_dev *eth, uint16_t queue, uint16_t nb_desc, u
 			  mergeable ? "enable the SCATTER offload" : "the device does not merge receive buffers");
 		return -EINVAL;
 	}
+	if (lro &&
+	    (uint64_t)nb_desc * (room - RTE_PKTMBUF_HEADROOM + VPNET_HDR_LEN) < VPNET_HDR_LEN + VPNET_MAX_FRAME) {
+		VPNET_LOG(ERR, net,
+			  "rx queue %u: %u descriptors with mbufs of %u bytes do not hold a packet of %u: LRO is on",
+			  queue, nb_desc, room - RTE_PKTMBUF_HEADROOM, VPNET_MAX_FRAME);
+		return -EINVAL;
+	}
 
 	vpnet_rxq_release(eth, queue);
 	rc = quiesce(net);
@@ -148,6 +157,7 @@ int vpnet_rxq_setup(struct rte_eth_dev *eth, uint16_t queue, uint16_t nb_desc, u
 	q->queue = queue;
 	q->mergeable = mergeable;
 	q->scatter = scatter;
+	q->offloads = offloads;
 	q->event_fd = -1;
 	q->free_thresh = conf->rx_free_thresh != 0 ? conf->rx_free_thresh : RTE_MIN(RX_FREE_THRESH, nb_desc / 4u);
 	if (q->free_thresh >= nb_desc) {
@@ -209,7 +219,8 @@ int vpnet_txq_setup(struct rte_eth_dev *eth, uint16_t queue, uint16_t nb_desc, u
 	q->chain = rte_zmalloc_socket("vpnet_txq", nb_desc * sizeof(*q->chain), RTE_CACHE_LINE_SIZE, (int)socket);
 	rc = q->mbufs == NULL || q->next == NULL || q->chain == NULL
 		? -ENOMEM
-		: vpnet_ring_alloc(net, &q->ring, VHOST_PCI_VQ_TX(queue), nb_desc, RTE_CACHE_LINE_SIZE, socket);
+		: vpnet_ring_alloc(net, &q->ring, VHOST_PCI_VQ_TX(queue), nb_desc, (size_t)nb_desc * VPNET_HDR_SLOT,
+				   socket);
 	if (rc < 0) {
 		rte_free(q->mbufs);
 		rte_free(q->next);
@@ -217,7 +228,8 @@ int vpnet_txq_setup(struct rte_eth_dev *eth, uint16_t queue, uint16_t nb_desc, u
 		rte_free(q);
 		return rc;
 	}
-	q->zero_hdr = q->ring.iova + vpnet_ring_bytes(nb_desc);
+	q->hdrs_iova = q->ring.iova + vpnet_ring_bytes(nb_desc);
+	q->hdrs = (uint8_t *)q->ring.zone->addr + vpnet_ring_bytes(nb_desc);
 	vpnet_txq_clear(q);
 	net->txqs[queue] = q;
 	eth->data->tx_queues[queue] = q;

@@ -9,7 +9,6 @@
 #include "vpnet.h"
 
 #include <errno.h>
-#include <rte_ip.h>
 #include <string.h>
 
 #define BULK 64u /* mbufs allocated or freed at a time */
@@ -118,33 +117,6 @@ static struct rte_mbuf *rx_take(struct vpnet_rxq *q, uint16_t at, uint32_t *len)
 	return m;
 }
 
-/*
- * The peer may leave the TCP or UDP checksum to us (VIRTIO_NET_HDR_F_NEEDS_CSUM; the field then holds the pseudo header's
- * sum). It is completed here, so that an application may do with the packet what it likes. False: the header is nonsense,
- * or asks for segmentation, which was never negotiated.
- */
-static bool rx_finish(struct rte_mbuf *m)
-{
-	struct virtio_net_hdr hdr;
-	uint16_t start, at, sum;
-
-	memcpy(&hdr, rte_pktmbuf_mtod_offset(m, void *, -(int)VPNET_HDR_LEN), sizeof(hdr));
-	if (hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE)
-		return false;
-	if (!(hdr.flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
-		return true;
-	start = rte_le_to_cpu_16(hdr.csum_start);
-	at = rte_le_to_cpu_16(hdr.csum_offset);
-	if (start >= m->pkt_len || (uint32_t)start + at + sizeof(sum) > m->data_len ||
-	    rte_raw_cksum_mbuf(m, start, m->pkt_len - start, &sum) < 0)
-		return false;
-	sum = (uint16_t)~sum;
-	if (sum == 0)
-		sum = 0xffff; /* UDP: zero means none; TCP takes either */
-	memcpy(rte_pktmbuf_mtod_offset(m, void *, start + at), &sum, sizeof(sum));
-	return true;
-}
-
 /* One packet of @p segs buffers, whose used elements are all there. NULL: dropped, or the queue stopped. */
 static struct rte_mbuf *rx_packet(struct vpnet_rxq *q, uint16_t segs)
 {
@@ -176,7 +148,7 @@ static struct rte_mbuf *rx_packet(struct vpnet_rxq *q, uint16_t segs)
 		first->nb_segs++;
 		last = m;
 	}
-	if (unlikely(first->pkt_len < RTE_ETHER_HDR_LEN || (segs > 1 && !q->scatter) || !rx_finish(first))) {
+	if (unlikely(first->pkt_len < RTE_ETHER_HDR_LEN || (segs > 1 && !q->scatter) || !vpnet_rx_offload(q, first))) {
 		q->stats.errors++;
 		rte_pktmbuf_free(first);
 		return NULL;
@@ -336,19 +308,22 @@ static uint16_t tx_put(struct vpnet_txq *q, uint64_t addr, uint32_t len, uint16_
 	return q->next[id];
 }
 
-/* Descriptors for one packet; the header goes into the headroom or, from a shared zero one, before it. */
-static void tx_enqueue(struct vpnet_txq *q, struct rte_mbuf *m, uint16_t need, bool push)
+/* Descriptors for one packet; the header goes into the headroom or, from the slot of the head, before it. */
+static void tx_enqueue(struct vpnet_txq *q, struct rte_mbuf *m, uint16_t need, bool push,
+		       const struct virtio_net_hdr *hdr)
 {
 	struct vpnet_ring *ring = &q->ring;
 	uint16_t head = q->free_head, id = head, left = need;
 	const struct rte_mbuf *s = m;
+	uint8_t *to = push ? rte_pktmbuf_mtod_offset(m, uint8_t *, -(int)VPNET_HDR_LEN) : q->hdrs + id * VPNET_HDR_SLOT;
 
+	memcpy(to, hdr, sizeof(*hdr));
+	memset(to + sizeof(*hdr), 0, VPNET_HDR_LEN - sizeof(*hdr));
 	if (push) {
-		memset(rte_pktmbuf_mtod_offset(m, void *, -(int)VPNET_HDR_LEN), 0, VPNET_HDR_LEN);
 		id = tx_put(q, rte_mbuf_data_iova(m) - VPNET_HDR_LEN, m->data_len + VPNET_HDR_LEN, id, --left > 0);
 		s = m->next;
 	} else {
-		id = tx_put(q, q->zero_hdr, VPNET_HDR_LEN, id, --left > 0);
+		id = tx_put(q, q->hdrs_iova + id * VPNET_HDR_SLOT, VPNET_HDR_LEN, id, --left > 0);
 	}
 	for (; s != NULL; s = s->next)
 		if (s->data_len > 0) /* a descriptor of no bytes is malformed */
@@ -389,6 +364,7 @@ uint16_t vpnet_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 		tx_reclaim(q, UINT32_MAX);
 	for (done = 0; done < n; done++) {
 		struct rte_mbuf *m = pkts[done];
+		struct virtio_net_hdr hdr = { 0 };
 		bool push = vpnet_tx_can_push(m);
 		uint16_t need = tx_need(q, m, push);
 
@@ -404,8 +380,14 @@ uint16_t vpnet_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 				break;
 			}
 		}
+		if ((m->ol_flags & VPNET_TX_FLAGS) && unlikely(!vpnet_tx_offload(q->net, m, &hdr))) {
+			rte_pktmbuf_free(m);
+			errors++;
+			q->stats.bad_offloads++;
+			continue;
+		}
 		bytes += m->pkt_len;
-		tx_enqueue(q, m, need, push);
+		tx_enqueue(q, m, need, push, &hdr);
 	}
 	q->stats.packets += done - errors;
 	q->stats.bytes += bytes;

@@ -41,6 +41,7 @@ enum key {
 	K_ID,
 	K_PV,
 	K_APERTURE,
+	K_OFFLOADS,
 	K_RENEGOTIATE,
 	K_GSI,
 	K_MTU,
@@ -52,12 +53,19 @@ static const struct {
 	const char *name;
 	bool shared;
 } keys[K_COUNT] = {
-	[K_IFACE] = { "iface", false },	   [K_CLIENT] = { "client", true },
-	[K_QUEUES] = { "queues", true },   [K_UUID] = { "uuid", false },
-	[K_MAC] = { "mac", false },	   [K_ID] = { "vhost_pci_id", false },
-	[K_PV] = { "pv_interrupt", true }, [K_APERTURE] = { "aperture", true },
-	[K_GSI] = { "gsi", false },	   [K_RENEGOTIATE] = { "renegotiate", true },
-	[K_MTU] = { "mtu", true },	   [K_TIMEOUT] = { "connect_timeout", true },
+	[K_IFACE] = { "iface", false },
+	[K_CLIENT] = { "client", true },
+	[K_QUEUES] = { "queues", true },
+	[K_UUID] = { "uuid", false },
+	[K_MAC] = { "mac", false },
+	[K_ID] = { "vhost_pci_id", false },
+	[K_PV] = { "pv_interrupt", true },
+	[K_APERTURE] = { "aperture", true },
+	[K_GSI] = { "gsi", false },
+	[K_OFFLOADS] = { "offloads", true },
+	[K_RENEGOTIATE] = { "renegotiate", true },
+	[K_MTU] = { "mtu", true },
+	[K_TIMEOUT] = { "connect_timeout", true },
 };
 
 static int set_port(const struct vdpa_value *v, enum key key, struct vdpa_port_args *port)
@@ -74,6 +82,8 @@ static int set_port(const struct vdpa_value *v, enum key key, struct vdpa_port_a
 		return vdpa_value_bool(v, &port->pv_interrupt);
 	case K_APERTURE:
 		return vdpa_value_bool(v, &port->aperture);
+	case K_OFFLOADS:
+		return vdpa_value_bool(v, &port->offloads);
 	case K_RENEGOTIATE:
 		return vdpa_value_bool(v, &port->renegotiate);
 	case K_UUID:

@@ -25,6 +25,7 @@ struct vdpa_port_args {
 	bool client;		    /**< connect to `iface` instead of listening there */
 	bool pv_interrupt;
 	bool aperture;	  /**< the driver may reach the peer's memory through BAR 2 */
+	bool offloads;	  /**< offer checksum and segmentation offloads to the front end */
 	bool renegotiate; /**< the front end is told of every feature that the driver refuses */
 	bool has_mac;
 	bool has_id;
@@ -64,6 +65,6 @@ int vdpa_args_check(const char *key, const char *what, const char *value, char *
 /** The keys, as RTE_PMD_REGISTER_PARAM_STRING wants them. */
 #define VDPA_ARGS_HELP                                                                                             \
 	"socket=<path> port=<0..7> iface[N]=<path> client[N]=<0|1> queues[N]=<pairs> uuid[N]=<uuid> mac[N]=<mac> " \
-	"vhost_pci_id[N]=<id> pv_interrupt[N]=<0|1> aperture[N]=<0|1> renegotiate[N]=<0|1> gsi[N]=<first|a:b:..> mtu[N]=<68..65535> connect_timeout[N]=<ms>"
+	"vhost_pci_id[N]=<id> pv_interrupt[N]=<0|1> aperture[N]=<0|1> offloads[N]=<0|1> renegotiate[N]=<0|1> gsi[N]=<first|a:b:..> mtu[N]=<68..65535> connect_timeout[N]=<ms>"
 
 #endif

@@ -46,11 +46,18 @@ static const char *const vhost_net_bits[64] = {
 };
 
 static const char *const peer_bits[64] = {
-	[VHOST_PCI_PEER_F_GUEST_TSO4] = "GUEST_TSO4", [VHOST_PCI_PEER_F_GUEST_TSO6] = "GUEST_TSO6",
-	[VHOST_PCI_PEER_F_GUEST_ECN] = "GUEST_ECN",   [VHOST_PCI_PEER_F_GUEST_UFO] = "GUEST_UFO",
-	[VHOST_PCI_PEER_F_HOST_TSO4] = "HOST_TSO4",   [VHOST_PCI_PEER_F_HOST_TSO6] = "HOST_TSO6",
-	[VHOST_PCI_PEER_F_HOST_ECN] = "HOST_ECN",     [VHOST_PCI_PEER_F_HOST_UFO] = "HOST_UFO",
-	[VHOST_PCI_PEER_F_MRG_RXBUF] = "MRG_RXBUF",   [VHOST_PCI_PEER_F_LOG_ALL] = "LOG_ALL",
+	[VHOST_PCI_PEER_F_CSUM] = "CSUM",
+	[VHOST_PCI_PEER_F_GUEST_CSUM] = "GUEST_CSUM",
+	[VHOST_PCI_PEER_F_GUEST_TSO4] = "GUEST_TSO4",
+	[VHOST_PCI_PEER_F_GUEST_TSO6] = "GUEST_TSO6",
+	[VHOST_PCI_PEER_F_GUEST_ECN] = "GUEST_ECN",
+	[VHOST_PCI_PEER_F_GUEST_UFO] = "GUEST_UFO",
+	[VHOST_PCI_PEER_F_HOST_TSO4] = "HOST_TSO4",
+	[VHOST_PCI_PEER_F_HOST_TSO6] = "HOST_TSO6",
+	[VHOST_PCI_PEER_F_HOST_ECN] = "HOST_ECN",
+	[VHOST_PCI_PEER_F_HOST_UFO] = "HOST_UFO",
+	[VHOST_PCI_PEER_F_MRG_RXBUF] = "MRG_RXBUF",
+	[VHOST_PCI_PEER_F_LOG_ALL] = "LOG_ALL",
 };
 
 static const char *const device_bits[64] = {
@@ -104,10 +111,11 @@ void vdpa_feature_names(uint64_t bits, enum vdpa_bits set, char *text, size_t le
 	}
 }
 
-#define SAME_BITS                                                                                                \
-	(BIT(VHOST_PCI_PEER_F_GUEST_TSO4) | BIT(VHOST_PCI_PEER_F_GUEST_TSO6) | BIT(VHOST_PCI_PEER_F_GUEST_ECN) | \
-	 BIT(VHOST_PCI_PEER_F_GUEST_UFO) | BIT(VHOST_PCI_PEER_F_HOST_TSO4) | BIT(VHOST_PCI_PEER_F_HOST_TSO6) |   \
-	 BIT(VHOST_PCI_PEER_F_HOST_ECN) | BIT(VHOST_PCI_PEER_F_HOST_UFO) | BIT(VHOST_PCI_PEER_F_MRG_RXBUF))
+#define SAME_BITS                                                                                               \
+	(BIT(VHOST_PCI_PEER_F_CSUM) | BIT(VHOST_PCI_PEER_F_GUEST_CSUM) | BIT(VHOST_PCI_PEER_F_GUEST_TSO4) |     \
+	 BIT(VHOST_PCI_PEER_F_GUEST_TSO6) | BIT(VHOST_PCI_PEER_F_GUEST_ECN) | BIT(VHOST_PCI_PEER_F_GUEST_UFO) | \
+	 BIT(VHOST_PCI_PEER_F_HOST_TSO4) | BIT(VHOST_PCI_PEER_F_HOST_TSO6) | BIT(VHOST_PCI_PEER_F_HOST_ECN) |   \
+	 BIT(VHOST_PCI_PEER_F_HOST_UFO) | BIT(VHOST_PCI_PEER_F_MRG_RXBUF))
 
 uint64_t vdpa_peer_bits(uint64_t features)
 {
@@ -117,6 +125,22 @@ uint64_t vdpa_peer_bits(uint64_t features)
 uint64_t vdpa_peer_bits_to_vhost(uint64_t bits)
 {
 	return (bits & SAME_BITS) | (bits & BIT(VHOST_PCI_PEER_F_LOG_ALL) ? BIT(VHOST_F_LOG_ALL_BIT) : 0);
+}
+
+uint64_t vdpa_usable_offloads(uint64_t features)
+{
+	const unsigned int host = VHOST_PCI_PEER_F_HOST_TSO4, guest = VHOST_PCI_PEER_F_GUEST_TSO4;
+
+	/* In both directions TSO4, TSO6, ECN, UFO in this order. */
+	for (unsigned int i = 0; i < 2; i++) {
+		unsigned int first = i ? guest : host;
+
+		if (!(features & BIT(i ? VHOST_PCI_PEER_F_GUEST_CSUM : VHOST_PCI_PEER_F_CSUM)))
+			features &= ~(15ull << first);
+		if (!(features & 3ull << first))
+			features &= ~BIT(first + 2);
+	}
+	return features;
 }
 
 const char *vdpa_stop_reason(unsigned int reason)

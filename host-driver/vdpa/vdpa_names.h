@@ -21,6 +21,9 @@ const char *vdpa_bit_name(enum vdpa_bits set, unsigned int bit);
 /** "A, B, bit 57"; "none" for 0. Cut off where @p len ends. */
 void vdpa_feature_names(uint64_t bits, enum vdpa_bits set, char *text, size_t len);
 
+/** @p features (virtio-net's numbers) without the segmentation bits that lack what they require: checksums, or TSO for ECN. */
+uint64_t vdpa_usable_offloads(uint64_t features);
+
 /** The peer feature bits among @p features, in the seed's numbers (LOG_ALL is 27 there, 26 in vhost-user). */
 uint64_t vdpa_peer_bits(uint64_t features);
 uint64_t vdpa_peer_bits_to_vhost(uint64_t bits);

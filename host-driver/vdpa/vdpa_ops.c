@@ -13,17 +13,28 @@
 #include <linux/virtio_ring.h>
 #include <rte_common.h>
 
+#include "vdpa_names.h"
+
 #define BIT(n) (1ull << (n))
 
 /*
- * What the card does. No checksum and segmentation offloads: the card copies, the other end would have to finish the
- * packets, and its driver cannot say that it does. VHOST_F_LOG_ALL with LOG_SHMFD, where the card has a dirty page log:
+ * What the card does; VHOST_F_LOG_ALL with LOG_SHMFD, where the card has a dirty page log:
  * without it QEMU refuses to migrate, and says so. STATUS, CTRL_VQ and MAC are QEMU's own business, a vhost-user back end
  * has no part in them.
  */
 #define FEATURES                                                                                    \
 	(BIT(VIRTIO_F_VERSION_1) | BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_RING_F_INDIRECT_DESC) | \
 	 BIT(VIRTIO_RING_F_EVENT_IDX) | BIT(VIRTIO_NET_F_MTU) | BIT(VHOST_USER_F_PROTOCOL_FEATURES))
+/*
+ * With offloads=1. The card copies packets with their header: that their checksum is open, or that they are to be cut to
+ * segments, is a matter between the two drivers, for which these bits are. What the driver in VM B refuses of CSUM and HOST_*
+ * costs the front end its connection (vdpa_port.c), so they are for those who run a driver there that takes them.
+ */
+#define OFFLOADS                                                                                     \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) |        \
+	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO) | BIT(VIRTIO_NET_F_GUEST_CSUM) |    \
+	 BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | \
+	 BIT(VIRTIO_NET_F_GUEST_UFO))
 #define PROTOCOL_FEATURES                                                                                            \
 	(BIT(VHOST_USER_PROTOCOL_F_MQ) | BIT(VHOST_USER_PROTOCOL_F_REPLY_ACK) | BIT(VHOST_USER_PROTOCOL_F_NET_MTU) | \
 	 BIT(VHOST_USER_PROTOCOL_F_BACKEND_REQ) | BIT(VHOST_USER_PROTOCOL_F_STATUS) | BIT(VHOST_USER_PROTOCOL_F_RARP))
@@ -57,7 +68,9 @@ static int op_get_features(struct rte_vdpa_device *vdpa, uint64_t *features)
 		*features |= BIT(VIRTIO_NET_F_MQ);
 	if (port->card->log.usable)
 		*features |= BIT(VHOST_F_LOG_ALL);
-	*features &= ~(atomic_load(&port->not_offered) & ~BIT(VHOST_F_LOG_ALL));
+	if (port->args->offloads)
+		*features |= OFFLOADS;
+	*features = vdpa_usable_offloads(*features & ~(atomic_load(&port->not_offered) & ~BIT(VHOST_F_LOG_ALL)));
 	return 0;
 }
 

@@ -19,8 +19,13 @@
  * or buffers of its own accord.
  */
 #define DROPPABLE                                                                                    \
-	(BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_TSO4) | BIT(VIRTIO_NET_F_GUEST_TSO6) | \
-	 BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO))
+	(BIT(VIRTIO_NET_F_MRG_RXBUF) | BIT(VIRTIO_NET_F_GUEST_CSUM) | BIT(VIRTIO_NET_F_GUEST_TSO4) | \
+	 BIT(VIRTIO_NET_F_GUEST_TSO6) | BIT(VIRTIO_NET_F_GUEST_ECN) | BIT(VIRTIO_NET_F_GUEST_UFO))
+
+/* What --offloads asks of the vhost-pci-net driver. */
+#define HOST_OFFLOADS                                                                         \
+	(BIT(VIRTIO_NET_F_CSUM) | BIT(VIRTIO_NET_F_HOST_TSO4) | BIT(VIRTIO_NET_F_HOST_TSO6) | \
+	 BIT(VIRTIO_NET_F_HOST_ECN) | BIT(VIRTIO_NET_F_HOST_UFO))
 
 /* ------------------------------------------------------------------------------------------------ configuration */
 
@@ -228,7 +233,7 @@ static uint64_t features_for_card(const struct vdpa_port *port)
 
 	if (port->card->log.usable && front->protocol & BIT(VHOST_USER_PROTOCOL_F_LOG_SHMFD))
 		features |= BIT(VHOST_F_LOG_ALL);
-	return features & ~port->withheld;
+	return vdpa_usable_offloads(features & ~port->withheld);
 }
 
 int vdpa_port_up(struct vdpa_port *port)
@@ -352,6 +357,10 @@ static void restart_with_subset(struct vdpa_port *port)
 			port, NOTICE,
 			"the vhost-pci-net driver refuses %s: disconnecting the front end, which has to negotiate again",
 			words);
+		if (told & HOST_OFFLOADS)
+			PORT_LOG(
+				port, NOTICE,
+				"large packets want a program there with the LRO receive offload; else leave --offloads out");
 		port->renegotiate = true;
 	} else {
 		vdpa_front_refuse(

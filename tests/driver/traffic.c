@@ -15,6 +15,11 @@
 
 #define HDR 12u
 #define SLOT 2048u
+#define LARGEST 65562u /* with the header */
+#define LARGE_SLOT (17u * PAGE)
+#define PAGE 4096u
+#define SOURCES 16u
+#define OFFLOADS 0x7f83ull /* CSUM, GUEST_CSUM, GUEST_* and HOST_* of virtio-net */
 #define NO_MQ (~0ull & ~(1ull << VHP_F_RING_EVENT_IDX))
 #define VRING_RX 0u
 #define VRING_TX 1u
@@ -26,6 +31,8 @@ static struct host host;
 static struct guest g;
 static struct peer p;
 static unsigned int seed;
+static unsigned int sources = SOURCES; /* buffers that a run sends from */
+static bool large; /* packets up to LARGEST, with requests for checksums and segmentation in their headers */
 
 /** One direction: where packets come from and where they go to. */
 struct path {
@@ -77,13 +84,32 @@ static struct path path(bool to_guest, uint32_t snk_len)
 			      snk_len };
 }
 
+/* The header of a large packet: bytes 0 to 9 are a matter between the two drivers, and the card's business in no way. */
+static void request(unsigned int n, uint8_t *hdr)
+{
+	static const uint8_t types[] = { 0x01, 0x04, 0x03, 0x81, 0x84, 0x00 };
+
+	hdr[0] = 1; /* NEEDS_CSUM */
+	hdr[1] = types[n % sizeof(types)];
+	hdr[2] = n % 2 ? 74 : 54;
+	hdr[4] = 0xa8; /* 1448 */
+	hdr[5] = 0x05;
+	hdr[6] = n % 2 ? 54 : 34;
+	hdr[8] = n % 6 == 2 ? 6 : 16;
+}
+
 /* Packet `n`: length and bytes follow from the seed and its number. */
 static uint32_t packet(unsigned int n, uint8_t *bytes)
 {
+	static const uint32_t sizes[] = { LARGEST, 2 * 1448 + 66, LARGEST - 1, 32768, 1515, 65536, 61 };
 	unsigned int x = seed * 2654435761u + n * 40503u;
 	uint32_t len = 60 + (x >> 7) % 1455;
 
 	memset(bytes, 0, HDR);
+	if (large) {
+		request(n, bytes);
+		len = sizes[n % (sizeof(sizes) / sizeof(sizes[0]))] - HDR;
+	}
 	for (uint32_t i = 0; i < len; i++)
 		bytes[HDR + i] = (uint8_t)(x + i * 7 + (i >> 8));
 	return HDR + len;
@@ -91,10 +117,18 @@ static uint32_t packet(unsigned int n, uint8_t *bytes)
 
 static void post_sink(struct path *t, uint64_t buf)
 {
-	struct seg s = { buf, t->snk_len, true };
+	struct seg s[LARGE_SLOT / PAGE];
 	uint16_t old = t->snk->next_avail;
+	unsigned int n = 0;
 
-	assert_true(ring_add(t->snk, &s, 1, buf) >= 0);
+	/* More than a page is a chain of pages, as Linux has it without mergeable buffers. */
+	for (uint32_t at = 0; at < t->snk_len; n++) {
+		uint32_t piece = t->snk_len - at > PAGE ? PAGE : t->snk_len - at;
+
+		s[n] = (struct seg){ buf + at, piece, true };
+		at += piece;
+	}
+	assert_true(ring_add(t->snk, s, n, buf) >= 0);
 	if (ring_wants_kick(t->snk, old))
 		t->kick_snk();
 }
@@ -104,13 +138,15 @@ static void send(struct path *t, unsigned int n, uint64_t buf)
 	uint8_t *to = mem_at(t->src_mem, buf);
 	uint32_t len = packet(n, to);
 	uint16_t old = t->src->next_avail;
-	struct seg s[4];
+	struct seg s[18];
 	unsigned int count = 0;
 	uint32_t at = 0;
 
-	/* Chains of one to four pieces, cut anywhere. */
-	for (unsigned int pieces = 1 + n % 4; at < len; count++) {
-		uint32_t piece = count + 1 == pieces ? len - at : 1 + (len - at) * (n % 5 + 1) / 9;
+	/* Chains of one to four pieces, cut anywhere; of up to 18, where a page of the sender's memory is a piece. */
+	for (unsigned int pieces = large ? 18 : 1 + n % 4; at < len; count++) {
+		uint32_t piece = count + 1 == pieces ? len - at
+			: large			     ? PAGE - (count == 0 ? 300 : 0)
+						     : 1 + (len - at) * (n % 5 + 1) / 9;
 
 		if (piece > len - at)
 			piece = len - at;
@@ -136,7 +172,7 @@ static bool receive(struct path *t, uint8_t *bytes, uint32_t *len)
 		const uint8_t *from;
 
 		assert_true(ring_take(t->snk, &bufs[i], &part));
-		assert_true(part <= t->snk_len && *len + part <= 8192);
+		assert_true(part <= t->snk_len && *len + part <= LARGEST);
 		from = mem_at(t->snk_mem, bufs[i]);
 		memcpy(bytes + *len, from, part);
 		*len += part;
@@ -167,7 +203,7 @@ struct flow {
 
 static bool take_all(void *arg)
 {
-	static uint8_t have[8192], want[8192];
+	static uint8_t have[LARGEST], want[LARGEST];
 	struct flow *f = arg;
 	uint32_t len;
 
@@ -200,12 +236,13 @@ static bool has_free(void *arg)
 
 static void run(struct path *t, unsigned int total)
 {
-	uint64_t bufs[16];
+	unsigned int slots = large ? 2 : sources; /* 18 descriptors each */
+	uint64_t bufs[SOURCES];
 	struct sender s = { t, bufs, 0 };
 	struct flow f = { t, 0, 0 };
 
-	for (; s.nfree < 16; s.nfree++)
-		bufs[s.nfree] = mem_alloc(t->src_mem, SLOT, 64);
+	for (; s.nfree < slots; s.nfree++)
+		bufs[s.nfree] = mem_alloc(t->src_mem, large ? LARGE_SLOT : SLOT, 64);
 	for (unsigned int n = 0; n < total; n++) {
 		if (s.nfree == 0)
 			assert_true(wait_for(has_free, &s));
@@ -215,7 +252,7 @@ static void run(struct path *t, unsigned int total)
 	}
 	f.total = total;
 	assert_true(wait_for(take_all, &f));
-	while (s.nfree < 16)
+	while (s.nfree < slots)
 		assert_true(wait_for(has_free, &s) && s.nfree != 0);
 }
 
@@ -239,7 +276,7 @@ static void one_way(bool to_guest, uint64_t own, uint64_t peer, uint32_t snk_len
 
 	connect_with(own, peer);
 	t = path(to_guest, snk_len);
-	prepare(&t, 40);
+	prepare(&t, snk_len == LARGE_SLOT ? 3 : large ? 60 : 40);
 	peer_stats(&p, &a);
 	run(&t, packets);
 	peer_stats(&p, &b);
@@ -278,6 +315,61 @@ static void no_merge(void **state)
 	(void)state;
 	one_way(true, NO_MQ & ~(1ull << VHOST_PCI_NET_F_MRG_RXBUF), 1ull << 32, SLOT, 60);
 	one_way(false, NO_MQ & ~(1ull << VHOST_PCI_NET_F_MRG_RXBUF), 1ull << 32, SLOT, 60);
+}
+
+/*
+ * VIRTIO_NET_F_GUEST_*, HOST_*: "Virtio-net can receive TSOv4", "Vhost-pci-net supports TSOv4" and so on: packets of up to 64 KiB,
+ * in both directions, with the drivers' requests in their headers.
+ */
+static void segments(bool mergeable)
+{
+	uint64_t own = NO_MQ & ~(mergeable ? 0 : 1ull << VHOST_PCI_NET_F_MRG_RXBUF);
+	uint64_t peer = (mergeable ? PEER_FEATURES : 1ull << 32) | OFFLOADS;
+	struct vhp_mbox_port_status s;
+
+	large = true;
+	for (unsigned int i = 0; i < 2; i++) {
+		one_way(i, own, peer, mergeable ? SLOT : LARGE_SLOT, 8);
+		peer_status(&p, &s);
+		assert_true(s.driver_accepted == (peer & 0xffff));
+	}
+	large = false;
+}
+
+static void segments_merged(void **state)
+{
+	(void)state;
+	segments(true);
+}
+
+static void segments_one_buffer(void **state)
+{
+	(void)state;
+	segments(false);
+}
+
+/* A large packet for which no buffer is large enough is dropped and counted; what follows arrives. */
+static void segments_without_room(void **state)
+{
+	struct vhp_mbox_port_stats a, b;
+	struct path t;
+	uint64_t buf;
+
+	(void)state;
+	for (unsigned int to_guest = 0; to_guest < 2; to_guest++) {
+		connect_with(NO_MQ & ~(1ull << VHOST_PCI_NET_F_MRG_RXBUF), 1ull << 32 | OFFLOADS);
+		t = path(to_guest, SLOT);
+		prepare(&t, 40);
+		peer_stats(&p, &a);
+		buf = mem_alloc(t.src_mem, LARGE_SLOT, 64);
+		large = true;
+		send(&t, 0, buf);
+		large = false;
+		run(&t, 20);
+		peer_stats(&p, &b);
+		assert_int_equal(b.lanes[!to_guest].dropped - a.lanes[!to_guest].dropped, 1);
+		assert_int_equal(b.lanes[!to_guest].packets - a.lanes[!to_guest].packets, 20);
+	}
 }
 
 static void event_idx(void **state)
@@ -384,6 +476,67 @@ static void resume_after_stop(void **state)
 	}
 }
 
+/*
+ * Connections of every kind, one after the other, more of them than there are packet table entries, mailbox slots or event records:
+ * whatever is lost at one of them runs out. (The firmware alone does it 600 times in fw-unit.) Packets cross, and the indices go on.
+ */
+#define RECONNECTS 100u
+static void hundred_reconnects(void **state)
+{
+	struct vhp_mbox_port_stats before, after;
+	struct vhp_mbox_event e;
+	struct path a, b;
+
+	(void)state;
+	connect_with(NO_MQ, PEER_FEATURES);
+	a = path(true, SLOT);
+	b = path(false, SLOT);
+	prepare(&a, 16);
+	prepare(&b, 16);
+	sources = 1;
+	peer_stats(&p, &before);
+	for (unsigned int i = 0; i < RECONNECTS; i++) {
+		unsigned int kind = i % 8 == 5 ? 1 + i / 8 % 3 : 0; /* a new driver costs most of the time */
+		bool new_driver = kind != 0;
+
+		while (host_event(&host, &e))
+			;
+		if (kind == 2) { /* the driver takes its leave */
+			guest_write(&g, &g.v.peer, 0, 2, 0);
+			assert_true(host_wait_event(&host, VHP_EVENT_CLOSE_REQUEST, 0, NULL));
+		} else if (kind == 1) { /* or goes without a word */
+			guest_reset(&g);
+		} else if (kind == 3) {
+			assert_int_equal(vhp_dev_reset(g.dev), 0);
+		}
+		assert_int_equal(peer_stop(&p, i % 16 == 0 ? VHP_STOP_GRACEFUL : 0), 0);
+		assert_int_equal(guest_connection(&g), 0);
+		assert_int_equal(p.bases.last_avail_idx[VRING_TX], p.q[VRING_TX].next_avail);
+		assert_int_equal(p.bases.last_used_idx[VRING_TX], p.q[VRING_TX].used[1]);
+		assert_int_equal(p.bases.last_used_idx[VRING_RX], p.q[VRING_RX].used[1]);
+		if (i % 3 == 0)
+			assert_int_equal(peer_start(&p, 1), 0);
+		if (new_driver)
+			assert_int_equal(guest_init(&g, NO_MQ, 64), 0);
+		if (i % 3 != 0)
+			assert_int_equal(peer_start(&p, 1), 0);
+		assert_true(guest_wait_connection(&g, 1));
+		if (new_driver)
+			prepare(&a, 16);
+		if (new_driver || i % 4 == 0) {
+			run(&a, 1);
+			run(&b, 1);
+		}
+	}
+	sources = SOURCES;
+	peer_stats(&p, &after);
+	assert_int_equal(after.connects - before.connects, RECONNECTS);
+	assert_int_equal(after.disconnects - before.disconnects, RECONNECTS);
+	assert_int_equal(after.ctrl_errors, before.ctrl_errors);
+	/* What takes nearly all of the packet buffer still goes through. */
+	segments(true);
+}
+
 /* A queue of the peer goes and comes while the other direction runs. */
 static void queue_goes_and_comes(void **state)
 {
@@ -431,11 +584,20 @@ static int close_all(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(to_guest),	     cmocka_unit_test(to_peer),
-		cmocka_unit_test(merged_buffers),    cmocka_unit_test(no_merge),
-		cmocka_unit_test(event_idx),	     cmocka_unit_test(both_ways),
-		cmocka_unit_test(no_interrupt),	     cmocka_unit_test(peer_interrupt_page),
-		cmocka_unit_test(resume_after_stop), cmocka_unit_test(queue_goes_and_comes),
+		cmocka_unit_test(to_guest),
+		cmocka_unit_test(to_peer),
+		cmocka_unit_test(merged_buffers),
+		cmocka_unit_test(no_merge),
+		cmocka_unit_test(segments_merged),
+		cmocka_unit_test(segments_one_buffer),
+		cmocka_unit_test(segments_without_room),
+		cmocka_unit_test(event_idx),
+		cmocka_unit_test(both_ways),
+		cmocka_unit_test(no_interrupt),
+		cmocka_unit_test(peer_interrupt_page),
+		cmocka_unit_test(resume_after_stop),
+		cmocka_unit_test(queue_goes_and_comes),
+		cmocka_unit_test(hundred_reconnects),
 	};
 	const char *const args[] = { "--dma-faults-fatal", "--reorder", "--split=20", NULL };
 

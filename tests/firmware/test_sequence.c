@@ -214,6 +214,43 @@ static void subset_renegotiates(void **state)
 	assert_int_equal(soc.acts[0][ACT_NEEDS_RESET], 0);
 }
 
+/* The seed has bits for segmentation, none for the checksums that it requires: ours go along with them, unless both are refused. */
+static void segmentation_bits(void **state)
+{
+	const uint64_t segments = 0x7f80, sums = 3;
+	uint8_t msg[64];
+	uint64_t bits;
+	struct drv d;
+
+	(void)state;
+	drv_start(&d, 0, DRV_ALL);
+	drv_post(&d, 8, 256);
+	host_start(&card, 0, HOST_FEATURES | segments | sums, 1);
+	sim_run(&card);
+	assert_int_equal(drv_take(&d, msg, sizeof(msg)), 20);
+	memcpy(&bits, msg + 12, 8);
+	assert_true(bits == (segments | sums | 1ull << 15 | 1ull << 27));
+	bits &= ~sums;
+	memcpy(msg + 12, &bits, 8);
+	drv_send(&d, msg, 20);
+	drv_answer(&d, &card, sums);
+	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	assert_true(host_status(&card, 0)->driver_accepted == (segments | sums | 1ull << 15 | 1ull << 27));
+	assert_int_equal(port_stop_now(0, 0), VHP_ST_OK);
+	while (sim_event() != 0)
+		;
+	/* Without segmentation a checksum bit stands for itself. */
+	host_start(&card, 0, HOST_FEATURES | segments | sums, 1);
+	drv_answer(&d, &card, (segments & 0x7800) | sums);
+	assert_int_equal(sim_event(), VHP_EVENT_FEATURES);
+	assert_true(host_status(&card, 0)->driver_accepted == ((segments & 0x780) | 2 | 1ull << 15 | 1ull << 27));
+	assert_int_equal(port_stop_now(0, 0), VHP_ST_OK);
+	host_start(&card, 0, HOST_FEATURES & ~(1ull << 11), 1);
+	drv_answer(&d, &card, sums);
+	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	assert_true(host_status(&card, 0)->driver_accepted == (1ull << 15 | 1ull << 27));
+}
+
 static void renegotiation_times_out(void **state)
 {
 	struct drv d;
@@ -820,6 +857,7 @@ void run_sequence_tests(void)
 		cmocka_unit_test_setup(features_per_side, setup),
 		cmocka_unit_test_setup(pv_interrupt, setup),
 		cmocka_unit_test_setup(subset_renegotiates, setup),
+		cmocka_unit_test_setup(segmentation_bits, setup),
 		cmocka_unit_test_setup(renegotiation_times_out, setup),
 		cmocka_unit_test_setup(more_than_offered_fails, setup),
 		cmocka_unit_test_setup(disconnect_by_driver, setup),

@@ -560,6 +560,53 @@ static void transmit(void **state)
 	transmit_all((struct options){ .mergeable = true, .indirect = true }, 20000);
 }
 
+/* Requests for segmentation: in the header of the peer that took them, and not at all to one that did not; both ways. */
+static void offloads(void **state)
+{
+	static const uint8_t expected[VPNET_HDR_LEN] = {
+		1, VIRTIO_NET_HDR_GSO_TCPV4, 54, 0, 100, 0, 34, 0, 16, 0, 1, 0
+	};
+	static uint8_t packet[VPNET_HDR_LEN + 3000], got[4000];
+	const uint64_t takes = RTE_BIT64(VHOST_PCI_PEER_F_GUEST_TSO4) | RTE_BIT64(VHOST_PCI_PEER_F_GUEST_CSUM);
+	struct rte_mbuf *m;
+
+	(void)state;
+	for (unsigned int i = 0; i < 4; i++) {
+		bool accepted = i & 1;
+
+		set_up((struct options){ 0 });
+		net->ctrl.accepted = accepted ? takes | RTE_BIT64(VHOST_PCI_PEER_F_HOST_TSO4) : 0;
+		fill(packet, 900, i);
+		packet[VPNET_HDR_LEN + 34 + 13] = 0x10; /* no CWR */
+		publish(&rx, 2000, 3, true);
+		m = make(900, 1, packet + VPNET_HDR_LEN, i & 2 ? RTE_PKTMBUF_HEADROOM : 0);
+		m->l2_len = 14;
+		m->l3_len = m->l4_len = 20;
+		m->tso_segsz = 100;
+		m->ol_flags = RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_TCP_SEG;
+		assert_int_equal(vpnet_mirror_tx_burst(net->txqs[0], &m, 1), 1);
+		assert_int_equal(net->txqs[0]->stats.bad_offloads, !accepted);
+		assert_int_equal(rx.used->idx, accepted);
+		if (accepted) {
+			assert_int_equal(get_chain(&rx, 0, got, 900 + VPNET_HDR_LEN), 900 + VPNET_HDR_LEN);
+			assert_memory_equal(got, expected, VPNET_HDR_LEN);
+			assert_memory_equal(got + VPNET_HDR_LEN, packet + VPNET_HDR_LEN, 900);
+		}
+		net->rxqs[0]->offloads = RTE_ETH_RX_OFFLOAD_TCP_CKSUM;
+		memcpy(packet, expected, VPNET_HDR_LEN);
+		peer_sends(packet, 900 + VPNET_HDR_LEN, 3);
+		assert_int_equal(vpnet_mirror_rx_burst(net->rxqs[0], &m, 1), accepted);
+		assert_int_equal(net->rxqs[0]->stats.bad_offloads, !accepted);
+		assert_int_equal(tx.used->idx, 1);
+		if (accepted) {
+			assert_int_equal(m->ol_flags, RTE_MBUF_F_RX_LRO | RTE_MBUF_F_RX_L4_CKSUM_NONE);
+			assert_int_equal(m->tso_segsz, 100);
+			rte_pktmbuf_free(m);
+		}
+		tear_down();
+	}
+}
+
 /* Packets that do not fit: dropped and counted, the peer's buffers stay; what fits goes on. */
 static void transmit_large(void **state)
 {
@@ -1173,6 +1220,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(translation),
 		cmocka_unit_test(receive),
 		cmocka_unit_test(transmit),
+		cmocka_unit_test(offloads),
 		cmocka_unit_test(transmit_large),
 		cmocka_unit_test(receive_without_buffers),
 		cmocka_unit_test(no_lost_interrupt),

@@ -21,7 +21,7 @@ static void one_port(void **state)
 
 	(void)state;
 	ALLOWED("socket=/s,iface=/i,mac=02:00:00:AB:cd:ef,uuid=00112233-4455-6677-8899-AABBccddeeff,queues=2,"
-		"pv_interrupt=1,aperture=on,renegotiate=1,gsi=24,mtu=9000,connect_timeout=100,vhost_pci_id=0xffffffffffffffff,client=1",
+		"pv_interrupt=1,aperture=on,offloads=on,renegotiate=1,gsi=24,mtu=9000,connect_timeout=100,vhost_pci_id=0xffffffffffffffff,client=1",
 		&a);
 	assert_int_equal(a.num_ports, 1);
 	assert_string_equal(a.socket, "/s");
@@ -29,7 +29,7 @@ static void one_port(void **state)
 	assert_memory_equal(a.port[0].mac, "\x02\0\0\xab\xcd\xef", 6);
 	assert_true(a.port[0].uuid_hi == 0x0011223344556677ull && a.port[0].uuid_lo == 0x8899aabbccddeeffull);
 	assert_true(a.port[0].client && a.port[0].pv_interrupt && a.port[0].has_mac && a.port[0].has_id);
-	assert_true(a.port[0].aperture && a.port[0].renegotiate);
+	assert_true(a.port[0].aperture && a.port[0].renegotiate && a.port[0].offloads);
 	assert_int_equal(a.port[0].pairs, 2);
 	assert_int_equal(a.port[0].num_gsi, 1);
 	assert_int_equal(a.port[0].gsi[0], 24);
@@ -131,6 +131,13 @@ static void numberings(void **state)
 	assert_true(vdpa_peer_bits(1ull << 26 | 1 << 15 | 1ull << 32) == (1ull << 27 | 1 << 15));
 	assert_true(vdpa_peer_bits(1ull << 27) == 0); /* ANY_LAYOUT is no peer feature bit */
 	assert_true(vdpa_peer_bits_to_vhost(1ull << 27 | 1 << 7) == (1ull << 26 | 1 << 7));
+	assert_true(vdpa_peer_bits(0xff83) == 0xff83 && vdpa_peer_bits_to_vhost(0xff83) == 0xff83);
+	/* Segmentation without checksums, ECN without TSO: not offered, and not told. */
+	assert_true(vdpa_usable_offloads(1ull << 32 | 0xff83) == (1ull << 32 | 0xff83));
+	assert_true(vdpa_usable_offloads(0xff82) == 0x8782);
+	assert_true(vdpa_usable_offloads(0xff81) == 0xf801);
+	assert_true(vdpa_usable_offloads(0xe403) == 0xc403);
+	assert_true(vdpa_usable_offloads(0x5603) == 0x5403);
 	vdpa_feature_names(1ull << 32 | 1 << 15 | 1ull << 63, VDPA_BITS_VHOST_NET, text, sizeof(text));
 	assert_string_equal(text, "MRG_RXBUF, VERSION_1, bit 63");
 	vdpa_feature_names(0, VDPA_BITS_PEER, text, sizeof(text));

@@ -331,6 +331,42 @@ def test_feature_subset(rig):
     end(rig, front)
 
 
+def test_offloads(rig):
+    """offloads=1 (port 1) offers checksums and segmentation both ways, port 0 does not. A driver that takes them is connected; one that
+    refuses what only the device uses (GUEST_*) too; one that refuses CSUM and HOST_* costs the front end its connection, and
+    the next is offered neither them nor what needs them."""
+    other = FrontEnd(rig.path("vm0.sock"))
+    check(not other.number(GET_FEATURES) & F_OFFLOADS, "offered without offloads=1")
+    end(rig, other)
+    front = FrontEnd(rig.path("vm1.sock"))
+    offered = front.number(GET_FEATURES)
+    check(offered & F_OFFLOADS == F_OFFLOADS, f"offered 0x{offered:x}")
+    front.start(features=front.FEATURES | F_OFFLOADS)
+    rig.connected(1)
+    s = rig.status(1)
+    names = {"CSUM", "GUEST_CSUM"} | {f"{way}_{what}" for way in ("GUEST", "HOST") for what in ("TSO4", "TSO6", "ECN", "UFO")}
+    check(names <= set(s["driver_accepted"]["names"]) and names <= set(s["features"]["names"]), str(s))
+    front.round_trip(0)
+    again = rig.daemon.count("vm1.sock: front ends may connect again") + 1
+    rig.far.ask(f"init 1 {0x7801:x}")
+    rig.daemon.wait_for("refuses CSUM, HOST_TSO4, HOST_TSO6, HOST_ECN, HOST_UFO: disconnecting the front end")
+    check(front.closed(), "still connected")
+    front.close()
+    rig.daemon.wait_for("vm1.sock: front ends may connect again", again)
+    front = FrontEnd(rig.path("vm1.sock"))
+    offered = front.number(GET_FEATURES)
+    check(offered & F_OFFLOADS == F_OFFLOADS & ~0x7801, f"offered 0x{offered:x}")
+    front.start(features=front.FEATURES | (F_OFFLOADS & ~0x7801))
+    rig.connected(1)
+    rig.far.ask("init 1")
+    rig.until("all features again", lambda: not rig.status(1)["withheld_features"]["names"])
+    rig.connected(1)
+    end(rig, front, port=1)
+    front = FrontEnd(rig.path("vm1.sock"))
+    check(front.number(GET_FEATURES) & F_OFFLOADS == F_OFFLOADS, "not all offered again")
+    end(rig, front, port=1)
+
+
 def test_renegotiation(rig):
     """renegotiate=1 (port 1): the front end is disconnected, connects again, and negotiates the subset; the other port and its
     front end do not notice."""
@@ -472,7 +508,7 @@ def test_daemon_terminated(rig):
 
 
 OPTIONS = ("--iface", "vm0.sock", "--uuid", "00112233-4455-6677-8899-aabbccddeeff", "--gsi", "24",
-           "--iface", "vm1.sock", "--renegotiate")
+           "--iface", "vm1.sock", "--renegotiate", "--offloads", "on")
 
 
 def main():
