@@ -15,7 +15,7 @@
 
 #define DEFAULT_SETTLE_S 4u
 #define DEFAULT_LIMIT_S 60u
-#define LOOK_BYTES 65536u /* of a slot, for its identity */
+#define LOOK_BYTES 8192u /* of a slot, for its identity, which stands in the head */
 #define BAR_WIDTH 40u
 
 enum {

@@ -8,7 +8,7 @@
 #include "flash_command.h"
 #include "flash_pci.h"
 
-#define LOOK_BYTES 65536u
+#define LOOK_BYTES 8192u /* of a slot, for its identity, which stands in the head */
 #define SOCKET_PAUSE_US 50000u
 
 /* What is known before, for the judgement after. */
@@ -37,7 +37,11 @@ static int expect(const struct flash_config *c, struct flash_card *card, const s
 		return flash_command_complain(result, EXIT_FAILED, "%s", err.text);
 	e->golden_known = f[FLASH_GOLDEN].stream.has_usr_access;
 	e->golden = f[FLASH_GOLDEN].stream.usr_access;
-	e->guarded = e->slot == FLASH_USER && f[FLASH_USER].guard == FLASH_GUARD_THERE;
+	e->guarded = f[FLASH_USER].guard == FLASH_GUARD_THERE;
+	/* A golden image may go on to the user slot by itself. */
+	if (e->slot == FLASH_GOLDEN && !e->guarded && f[FLASH_GOLDEN].stream.has_jump &&
+	    f[FLASH_USER].stream.has_usr_access)
+		e->slot = FLASH_USER;
 	/* Behind the guard there may be anything; what comes up is the golden image. */
 	s = &f[e->guarded ? FLASH_GOLDEN : e->slot].stream;
 	e->known = s->has_usr_access && s->has_idcode;

@@ -91,6 +91,11 @@ enum {
 	CMD_IPROG = 15
 };
 
+static bool tells(uint32_t reg)
+{
+	return reg == REG_CMD || reg == REG_IDCODE || reg == REG_AXSS || reg == REG_WBSTAR;
+}
+
 static void written(struct bitstream_walk *w, uint32_t word)
 {
 	struct bitstream_info *i = &w->info;
@@ -152,7 +157,7 @@ uint64_t bitstream_skip(struct bitstream_walk *w, uint64_t most)
 {
 	uint64_t words = most / 4;
 
-	if (w->over || w->have != 0 || w->payload <= 1 || w->reg == REG_CMD)
+	if (w->over || w->have != 0 || w->payload <= 1 || tells(w->reg))
 		return 0;
 	if (words > w->payload - 1)
 		words = w->payload - 1;

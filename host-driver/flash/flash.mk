@@ -8,3 +8,30 @@ FLASH_SRCS   := $(IMAGE_SRCS) $(addprefix $(FLASH_DIR)/,flash_bar.c flash_nor.c 
 FLASH_HDRS   := $(wildcard $(FLASH_DIR)/*.h)
 FLASH_CFLAGS := -I$(FLASH_DIR) -I$(HOST_DIR)/ctl $(ACCESS_CFLAGS)
 FLASH_LIBS   := $(ACCESS_LIBS) -lcrypto
+
+# Slots, guard and NOR commands against the simulation's flash model, the power failing at random points.
+DRV_FLASH_SLOTS := $(B)/tests/drv-flash-slots
+$(DRV_FLASH_SLOTS): $(addprefix $(FLASH_DIR)/,test/test_flash.c test/mock_card.c test/mock_card.h flash_nor.c flash_card.c flash_slot.c \
+		flash_bar.c image.c bitstream.c) $(ACCESS_LIB) sim/nor.c sim/nor.h $(FLASH_HDRS) | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FLASH_CFLAGS) -I$(FLASH_DIR)/test -Isim \
+	    $(filter %.c %.a,$^) -o $@ -lcmocka $(FLASH_LIBS)
+
+TESTS                     += drv-flash-slots
+TEST_DEPS_drv-flash-slots := $(DRV_FLASH_SLOTS)
+TEST_CMD_drv-flash-slots  := $(DRV_FLASH_SLOTS)
+
+# The parser and its checks on an image that xclbinutil signed, with a bit flipped in every byte.
+DRV_IMAGE := $(B)/tests/drv-image
+$(DRV_IMAGE): $(FLASH_DIR)/test/test_image.c $(IMAGE_SRCS) $(FLASH_HDRS) | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) -fsanitize=address,undefined -fno-sanitize-recover=undefined -I$(FLASH_DIR) $(filter %.c,$^) -o $@ \
+	    -ljansson -lcrypto
+
+TESTS               += drv-image
+TEST_DEPS_drv-image := $(DRV_IMAGE)
+TEST_CMD_drv-image  := echo 0 >$$VHP_TEST_DIR/fw && rtl/boards/release --board sim --standin --size 2048 --version 1 \
+	--firmware $$VHP_TEST_DIR/fw --out $$VHP_TEST_DIR && $(DRV_IMAGE) $$VHP_TEST_DIR/vhost-pci-net-sim-1-standin.xclbin \
+	$$VHP_TEST_DIR/development.crt
+
+TESTS             += release
+TEST_DEPS_release  = $(VHPCTL) $(FIRMWARE_HEX)
+TEST_CMD_release   = python3 $(FLASH_DIR)/test/test_release.py $(B)

@@ -145,6 +145,8 @@ int vdpa_card_map(struct vdpa_card *card, uint64_t gpa, uint64_t size, int fd, u
 		  uint64_t *iova);
 void vdpa_card_unmap(struct vdpa_card *card, uint64_t iova, uint64_t size);
 int vdpa_card_set_call(struct vdpa_card *card, unsigned int port, unsigned int vring, int fd);
+/** What the card says: 1 it refuses to load another image while this driver has it, 0 it does not; negative errno. */
+int vdpa_card_image_held(struct vdpa_card *card);
 void vdpa_card_doorbell(struct vdpa_card *card, unsigned int port, unsigned int vring);
 int vdpa_card_doorbell_page(struct vdpa_card *card, unsigned int port, unsigned int vring, int *fd, uint64_t *offset,
 			    uint64_t *size);

@@ -82,6 +82,15 @@ static int read_card(struct vdpa_card *card, struct vhp_mbox *mbox, char *err, s
 	return 0;
 }
 
+/*
+ * While it is held, the card refuses to load another image (vhpctl flash boot). If this process dies, the reset of function 0
+ * that VFIO then does lets go of it.
+ */
+static int hold_image(struct vhp_dev *dev, bool hold)
+{
+	return vhp_dev_write(dev, 0, offsetof(vhp_mgmt_t, boot_hold), 4, hold ? VHP_MGMT__BOOT_HOLD__HOLD_bm : 0);
+}
+
 /* Open function 0 and make it quiet; the result replaces card->dev. */
 static int attach(struct vdpa_card *card, char *err, size_t errlen)
 {
@@ -106,6 +115,11 @@ static int attach(struct vdpa_card *card, char *err, size_t errlen)
 		snprintf(err, errlen, "cannot tie the event interrupt (MSI-X vector 0): %s", strerror(-rc));
 		goto close_mbox;
 	}
+	rc = hold_image(dev, true);
+	if (rc) {
+		snprintf(err, errlen, "cannot hold the card's image: %s", strerror(-rc));
+		goto close_mbox;
+	}
 
 	card->num_ranges = 0; /* nobody maps while the card is lost */
 	vdpa_log_attach(card, dev, mbox);
@@ -126,6 +140,7 @@ static void detach(struct vdpa_card *card)
 {
 	pthread_rwlock_wrlock(&card->dev_lock);
 	if (card->dev) {
+		hold_image(card->dev, false);
 		vhp_mbox_close(&card->mbox);
 		vhp_dev_close(card->dev);
 		card->dev = NULL;
@@ -220,6 +235,19 @@ int vdpa_card_set_call(struct vdpa_card *card, unsigned int port, unsigned int v
 	rc = vhp_dev_set_irqs(dev, VHP_PEER_VECTOR(port, vring), 1, &fd);
 	leave_dev(card);
 	return rc;
+}
+
+int vdpa_card_image_held(struct vdpa_card *card)
+{
+	struct vhp_dev *dev = use_dev(card);
+	uint64_t value;
+	int rc;
+
+	if (!dev)
+		return -ENODEV;
+	rc = vhp_dev_read(dev, 0, offsetof(vhp_mgmt_t, boot_hold), 4, &value);
+	leave_dev(card);
+	return rc ? rc : (value & VHP_MGMT__BOOT_HOLD__HOLD_bm) != 0;
 }
 
 void vdpa_card_doorbell(struct vdpa_card *card, unsigned int port, unsigned int vring)

@@ -273,6 +273,7 @@ static int status_of(struct vdpa_port *port, void *arg)
 	vdpa_tel_identity(d, port);
 	add_uuid(d, port->args->uuid_hi, port->args->uuid_lo);
 	vdpa_tel_hex(d, "vhost_pci_id", port->args->vhost_pci_id);
+	rte_tel_data_add_dict_uint(d, "image_held", vdpa_card_image_held(port->card) == 1);
 	rte_tel_data_add_dict_uint(d, "pv_interrupt", port->args->pv_interrupt);
 	rte_tel_data_add_dict_uint(d, "aperture", port->args->aperture);
 	rte_tel_data_add_dict_string(d, "doorbells",

@@ -500,6 +500,7 @@ def test_daemon_terminated(rig):
     """SIGTERM with a front end: exit status 0, nothing left."""
     front = start(rig)
     listing = rig.ctl("list")
+    check(rig.status()["image_held"] == 1, "boot_hold is not set: the card would load another image now")
     check(rig.daemon.end() == 0, "exit status")
     check(front.closed(), "still connected")
     check(not os.path.exists(rig.path("vm0.sock")) and not os.path.exists(rig.path("vm1.sock")), "sockets are left")
