@@ -125,6 +125,7 @@ struct vhp_model {
 	struct vhp_edge_out out;
 	bool out_valid; /* out is of the last cycle */
 	struct root *root;
+	bool link_down;
 
 	/* requester */
 	struct hb_sink rq;
@@ -186,6 +187,8 @@ void hb_violation(struct vhp_model *m, const char *rule, const struct hb_beat *b
 /* Every part: take the card's outputs of this cycle; then prepare the inputs of the next. */
 void hb_request_init(struct vhp_model *m);
 void hb_request_free(struct vhp_model *m);
+/* The link is down: nothing is under way any more. */
+void hb_request_clear(struct vhp_model *m);
 void hb_request_sample(struct vhp_model *m);
 void hb_request_drive(struct vhp_model *m);
 bool hb_request_idle(const struct vhp_model *m);
@@ -195,6 +198,7 @@ bool hb_request_pending(const struct vhp_model *m, unsigned int fn);
 
 void hb_complete_init(struct vhp_model *m);
 void hb_complete_free(struct vhp_model *m);
+void hb_complete_clear(struct vhp_model *m); /* requests of the host end without an answer */
 void hb_complete_sample(struct vhp_model *m);
 void hb_complete_drive(struct vhp_model *m);
 bool hb_complete_idle(const struct vhp_model *m);
@@ -203,6 +207,7 @@ void hb_complete_flr(struct vhp_model *m, unsigned int fn);
 void hb_complete_arrived(struct vhp_model *m, unsigned int tag, unsigned int status);
 
 void hb_config_init(struct vhp_model *m);
+void hb_config_clear(struct vhp_model *m);
 void hb_config_sample(struct vhp_model *m);
 void hb_config_drive(struct vhp_model *m);
 bool hb_config_idle(const struct vhp_model *m);

@@ -46,6 +46,8 @@ int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
 
 	if (req->dwords < 1 || req->dwords > 1024 || req->fn >= m->cfg.nfn || req->bar > 5)
 		return -EINVAL;
+	if (m->link_down)
+		return -EIO;
 	if (m->cq_count[k] == HB_CQ_QUEUE)
 		return -ENOSPC;
 	e->req = *req;
@@ -445,6 +447,18 @@ bool hb_complete_idle(const struct vhp_model *m)
 {
 	return !m->cq_count[0] && !m->cq_count[1] && m->cq_now < 0 && !m->cq_open_count && !m->cc.in_pkt &&
 		!m->cc.waiting && !m->in.m_axis_cq_tvalid;
+}
+
+void hb_complete_clear(struct vhp_model *m)
+{
+	for (unsigned int fn = 0; fn < m->cfg.nfn; fn++)
+		hb_complete_flr(m, fn);
+	memset(m->cq_count, 0, sizeof(m->cq_count));
+	memset(m->cq_open, 0, HB_TAGS * sizeof(*m->cq_open));
+	m->cq_open_count = m->np_credit = 0;
+	m->cq_now = -1;
+	m->cc = (struct hb_sink){ .name = m->cc.name };
+	m->cc_now = NULL;
 }
 
 void hb_complete_flr(struct vhp_model *m, unsigned int fn)

@@ -104,6 +104,18 @@ void hb_config_init(struct vhp_model *m)
 	}
 }
 
+void hb_config_clear(struct vhp_model *m)
+{
+	for (unsigned int fn = 0; fn < m->cfg.nfn; fn++) {
+		reset_registers(m, fn);
+		m->fn[fn].bme_lost = UINT32_MAX;
+		m->fn[fn].flr = false;
+		m->fn[fn].done_stray = 0;
+	}
+	m->mgmt_busy = m->ext_busy = m->ext_read = m->ext_write = false;
+	m->mgmt_wait = 0;
+}
+
 bool hb_bme(const struct vhp_model *m, unsigned int fn)
 {
 	return m->fn[fn].cfg[1] & 4;
@@ -210,15 +222,19 @@ static bool ext_over(void *arg)
 
 bool vhp_model_config_enabled(const struct vhp_model *m)
 {
-	return m->out_valid && m->out.cfg_config_space_enable;
+	return !m->link_down && m->out_valid && m->out.cfg_config_space_enable;
 }
 
 static int ext_access(struct vhp_model *m, unsigned int fn, unsigned int off, bool write, uint32_t v, unsigned int be)
 {
+	int rc;
+
 	if (fn >= m->cfg.nfn || off > 4092 || (off & 3))
 		return -EINVAL;
-	while (m->reset_left || !m->out_valid)
+	while (!m->link_down && (m->reset_left || !m->out_valid))
 		vhp_model_step(m, 1);
+	if (m->link_down)
+		return -EIO;
 	if (!vhp_model_config_enabled(m))
 		return -EAGAIN;
 	m->ext_read = !write;
@@ -230,7 +246,8 @@ static int ext_access(struct vhp_model *m, unsigned int fn, unsigned int off, bo
 	m->ext_busy = true;
 	m->ext_got = false;
 	m->ext_since = m->cycle;
-	return vhp_model_run_until(m, ext_over, m, m->cfg.ext_timeout + 16);
+	rc = vhp_model_run_until(m, ext_over, m, m->cfg.ext_timeout + 16);
+	return m->link_down ? -EIO : rc;
 }
 
 int vhp_model_config_read(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t *v)

@@ -31,6 +31,17 @@ void hb_request_free(struct vhp_model *m)
 	free(m->cred);
 }
 
+void hb_request_clear(struct vhp_model *m)
+{
+	root_clear(m->root);
+	m->rq = (struct hb_sink){ .name = m->rq.name };
+	memset(m->tags, 0, sizeof(m->tags));
+	memset(m->tx_count, 0, sizeof(m->tx_count));
+	m->tags_active = m->cpl_hdrs = m->cpl_bytes = m->tx_bytes = 0;
+	m->ph_used = m->pd_used = m->nph_used = m->cred_count = m->seq_count = 0;
+	m->rc_count = m->rc_beat = m->rc_buf_hdrs = m->rc_buf_bytes = 0;
+}
+
 /* ------------------------------------------------------------------------------------------ completion buffer */
 
 /* What the completions of the bytes that are still to come can need at most: one header per RCB block. */

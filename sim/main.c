@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "flash.h"
 #include "server.h"
 
 const char *argp_program_version = "vhp-sim " VHP_VERSION;
@@ -21,18 +22,35 @@ const char *argp_program_version = "vhp-sim " VHP_VERSION;
 #define CHUNK 64u		/* cycles between two looks at the sockets */
 #define BOOT_CYCLES 20000000ull /* 80 ms of simulated time until configuration space must be on */
 #define FAULTS_LOGGED 20u	/* DMA faults written to the log one by one */
+#define IDCODE 0x04b37093u	/* of vhp_card's parameters in simulation: an XCU200 */
+#define DOWN_CYCLES 500000u	/* 2 ms without link while an image is loaded; a real part takes longer */
+#define DOWN_STEP 4096u		/* of them between two looks at the sockets */
 
 /* Which window the Verilated card of this program has (sim.mk). */
 #define OWN_WINDOW (VHP_CONFIG_FULL ? VHP_WINDOW_FULL : VHP_WINDOW_PCIE4)
 
 struct options {
-	const char *dir, *trace, *stats, *firmware;
-	unsigned int ports;
+	const char *dir, *trace, *stats, *firmware, *flash;
+	unsigned int ports, flash_divide;
 	struct vhp_model_config model;
+};
+
+/* The golden image of a new flash: build/obj-sim/golden.bin, made by rtl/boards/standin. */
+extern const uint8_t _binary_golden_bin_start[], _binary_golden_bin_end[];
+
+enum card {
+	CARD_RUNS,
+	CARD_LOADS, /* link down */
+	CARD_BOOTS, /* link up, the firmware is not there yet */
+	CARD_DARK   /* no image is good */
 };
 
 struct sim {
 	struct options o;
+	struct flash *flash;
+	enum card card;
+	uint64_t since;	     /* cycle of the last change */
+	unsigned int images; /* loaded so far */
 	void *top;
 	struct vhp_model *m;
 	struct vhp_server *fn[VHP_MODEL_MAX_FN];
@@ -62,7 +80,9 @@ enum {
 	KEY_ORDERED,
 	KEY_READY,
 	KEY_NO_EXT_TAG,
-	KEY_FAULTS
+	KEY_FAULTS,
+	KEY_FLASH,
+	KEY_FLASH_BUSY
 };
 
 static const struct argp_option option_table[] = {
@@ -75,7 +95,15 @@ static const struct argp_option option_table[] = {
 	{ "firmware", KEY_FIRMWARE, "FILE", 0,
 	  "firmware image, $readmemh words (default: fw/firmware.hex or share/vhost-pci-net/firmware.hex beside the program's folder)",
 	  0 },
-	{ "trace", KEY_TRACE, "FILE.fst", 0, "write a wave trace", 0 },
+	{ "flash", KEY_FLASH, "FILE", 0,
+	  "contents of the configuration flash, 128 MiB, written through; made, with a golden stand-in at 0, if there is none "
+	  "(default: in memory)",
+	  0 },
+	{ "flash-busy", KEY_FLASH_BUSY, "N", 0,
+	  "busy times of the flash: those of the data sheet divided by N, but at least 1000 cycles (default 10000)",
+	  0 },
+	{ "trace", KEY_TRACE, "FILE.fst", 0, "write a wave trace (FILE.1.fst and so on after the card is loaded anew)",
+	  0 },
 	{ "stats", KEY_STATS, "FILE.json", 0, "write statistics at the end", 0 },
 	{ "seed", KEY_SEED, "N", 0, "seed of everything random (default 1)", 0 },
 	{ "dma-faults-fatal", KEY_FAULTS, NULL, 0,
@@ -141,6 +169,14 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_FIRMWARE:
 		o->firmware = arg;
+		break;
+	case KEY_FLASH:
+		o->flash = arg;
+		break;
+	case KEY_FLASH_BUSY:
+		o->flash_divide = (unsigned int)number(state, "flash-busy", arg, 1000000);
+		if (o->flash_divide == 0)
+			argp_error(state, "--flash-busy: at least 1");
 		break;
 	case KEY_TRACE:
 		o->trace = arg;
@@ -293,7 +329,9 @@ static int write_stats(struct sim *s)
 			(unsigned long long)v->refused, (unsigned long long)v->messages, (unsigned long long)v->errors,
 			(unsigned long long)v->disconnected_for_fault);
 	}
-	fprintf(f, "\n],\n\"model\": ");
+	fprintf(f, "\n],\n\"flash\": ");
+	flash_stats_json(s->flash, f);
+	fprintf(f, ",\n\"model\": ");
 	vhp_model_stats_json(s->m, f);
 	fprintf(f, "}\n");
 	if (fclose(f)) {
@@ -325,6 +363,21 @@ static void on_dma_fault(void *arg, unsigned int fn, bool write, uint64_t addr, 
 			bytes, (unsigned long long)addr);
 }
 
+static void on_flash(void *arg, const char *text)
+{
+	(void)arg;
+	fprintf(stderr, "vhp-sim: flash: %s\n", text);
+}
+
+/* A call that blocks for long, e.g. because the firmware is dead, ends when a signal comes. */
+static bool on_stop(void *arg)
+{
+	const struct sim *s = arg;
+	struct pollfd p = { .fd = s->signals, .events = POLLIN };
+
+	return poll(&p, 1, 0) == 1;
+}
+
 static void remove_sockets(void)
 {
 	struct sim *s = the_sim;
@@ -344,10 +397,76 @@ static bool booted(void *arg)
 	return vhp_model_config_enabled(arg);
 }
 
+/* A configured part: every register and memory as the image has them. */
+static int power_on(struct sim *s)
+{
+	char plusarg[PATH_MAX + 16], trace[PATH_MAX + 16];
+	const char *argv[] = { plusarg }, *dot;
+
+	snprintf(plusarg, sizeof(plusarg), "+firmware=%s", s->o.firmware);
+	s->top = vhp_verilated_create(s->o.model.seed + s->images, 1, argv);
+	if (!s->o.trace)
+		return 0;
+	dot = strrchr(s->o.trace, '.');
+	if (!dot || strchr(dot, '/'))
+		dot = s->o.trace + strlen(s->o.trace);
+	if (s->images)
+		snprintf(trace, sizeof(trace), "%.*s.%u%s", (int)(dot - s->o.trace), s->o.trace, s->images, dot);
+	else
+		snprintf(trace, sizeof(trace), "%s", s->o.trace);
+	if (vhp_verilated_trace(s->top, trace) == 0)
+		return 0;
+	fprintf(stderr, "vhp-sim: --trace %s: cannot be written\n", trace);
+	return 1;
+}
+
+static void become(struct sim *s, enum card card)
+{
+	s->card = card;
+	s->since = vhp_model_cycle(s->m);
+}
+
+/* After IPROG: the link is down for a while, the image is loaded, the firmware boots. Called between other work. */
+static void load_card(struct sim *s)
+{
+	uint64_t passed = vhp_model_cycle(s->m) - s->since;
+
+	if (s->card == CARD_RUNS && !vhp_model_link_up(s->m)) {
+		fprintf(stderr, "vhp-sim: IPROG: the link is down\n");
+		for (unsigned int i = 0; i < s->nfn; i++)
+			vhp_server_link_down(s->fn[i]);
+		become(s, CARD_LOADS);
+	} else if (s->card == CARD_LOADS && passed < DOWN_CYCLES) {
+		vhp_model_step(s->m, DOWN_STEP);
+	} else if (s->card == CARD_LOADS) {
+		vhp_verilated_destroy(s->top);
+		s->top = NULL;
+		s->images++;
+		if (!flash_reload(s->flash) || power_on(s)) {
+			fprintf(stderr, "vhp-sim: no image runs: the card stays away\n");
+			become(s, CARD_DARK);
+			return;
+		}
+		vhp_model_link_restore(s->m, s->top);
+		become(s, CARD_BOOTS);
+	} else if (s->card == CARD_BOOTS && booted(s->m)) {
+		fprintf(stderr, "vhp-sim: the link is up\n");
+		for (unsigned int i = 0; i < s->nfn; i++)
+			vhp_server_link_up(s->fn[i]);
+		become(s, CARD_RUNS);
+	} else if (s->card == CARD_BOOTS && passed > BOOT_CYCLES) {
+		fprintf(stderr, "vhp-sim: the firmware did not enable configuration space: the card stays away\n");
+		become(s, CARD_DARK);
+	} else if (s->card == CARD_BOOTS) {
+		vhp_model_step(s->m, CHUNK);
+	}
+}
+
 static void run_chunk(struct sim *s)
 {
 	for (unsigned int i = 0; i < CHUNK && !vhp_model_idle(s->m); i++)
 		vhp_model_step(s->m, 1);
+	load_card(s);
 }
 
 /* Until a signal comes. The clock runs only while something is pending; else the process sleeps in poll. */
@@ -381,28 +500,51 @@ static void serve(struct sim *s)
 				vhp_model_step(s->m, 16);
 		}
 		run_chunk(s);
-		busy = !vhp_model_idle(s->m) || vhp_model_cycle(s->m) - before > CHUNK;
+		busy = !vhp_model_idle(s->m) || vhp_model_cycle(s->m) - before > CHUNK || s->card == CARD_LOADS ||
+			s->card == CARD_BOOTS;
 	}
+}
+
+static int open_flash(struct sim *s)
+{
+	const struct flash_config cfg = {
+		.path = s->o.flash,
+		.divide = s->o.flash_divide,
+		.idcode = IDCODE,
+		.golden = _binary_golden_bin_start,
+		.golden_len = (uint32_t)(_binary_golden_bin_end - _binary_golden_bin_start),
+		.log = on_flash,
+	};
+	int rc = flash_create(&cfg, &s->flash);
+
+	if (!rc)
+		return 0;
+	fprintf(stderr, "vhp-sim: --flash %s: %s\n", s->o.flash ? s->o.flash : "(memory)",
+		rc == -EFBIG		? "the contents are a file of 128 MiB"
+			: rc == -EBUSY	? "another process uses it"
+			: rc == -ENOENT ? "no image in it runs"
+					: strerror(-rc));
+	return 1;
 }
 
 static int start(struct sim *s)
 {
-	char plusarg[PATH_MAX + 16];
-	const char *argv[] = { plusarg };
 	int rc;
 
-	snprintf(plusarg, sizeof(plusarg), "+firmware=%s", s->o.firmware);
-	s->top = vhp_verilated_create(s->o.model.seed, 1, argv);
-	if (s->o.trace && vhp_verilated_trace(s->top, s->o.trace)) {
-		fprintf(stderr, "vhp-sim: --trace %s: cannot be written\n", s->o.trace);
+	if (open_flash(s) || power_on(s))
 		return 1;
-	}
+	s->o.model.side = flash_cycle;
+	s->o.model.side_busy = flash_busy;
+	s->o.model.side_arg = s->flash;
 	s->m = vhp_model_create(&s->o.model, &vhp_verilated_ops, s->top);
 	if (!s->m)
 		return 1;
-	if (vhp_model_run_until(s->m, booted, s->m, BOOT_CYCLES)) {
-		fprintf(stderr, "vhp-sim: the firmware %s did not enable configuration space within %llu cycles\n",
-			s->o.firmware, BOOT_CYCLES);
+	rc = vhp_model_run_until(s->m, booted, s->m, BOOT_CYCLES);
+	if (rc) {
+		if (rc == -ETIMEDOUT)
+			fprintf(stderr,
+				"vhp-sim: the firmware %s did not enable configuration space within %llu cycles\n",
+				s->o.firmware, BOOT_CYCLES);
 		return 1;
 	}
 	if (mkdir(s->o.dir, 0777) && errno != EEXIST) {
@@ -440,6 +582,7 @@ int main(int argc, char **argv)
 
 	vhp_model_defaults(&s.o.model);
 	s.o.ports = MAX_PORTS;
+	s.o.flash_divide = 10000;
 	s.o.model.dma_faults_fatal = false;
 	if (argp_parse(&parser, argc, argv, 0, NULL, &s.o))
 		return 1;
@@ -457,6 +600,7 @@ int main(int argc, char **argv)
 	s.o.model.arg = &s;
 	s.o.model.on_msix = on_msix;
 	s.o.model.on_dma_fault = on_dma_fault;
+	s.o.model.stop = on_stop;
 
 	signal(SIGPIPE, SIG_IGN);
 	sigemptyset(&set);
@@ -479,5 +623,6 @@ int main(int argc, char **argv)
 	the_sim = NULL;
 	vhp_model_destroy(s.m);
 	vhp_verilated_destroy(s.top);
+	flash_destroy(s.flash);
 	return rc;
 }

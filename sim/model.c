@@ -135,12 +135,30 @@ static void reset_cycle(struct vhp_model *m)
 		return;
 	m->in.user_reset = 0;
 	m->in.user_lnk_up = 1;
+	if (m->cfg.side)
+		m->cfg.side(m->cfg.side_arg, &m->out, &m->in);
 	memset(&m->out, 0, sizeof(m->out));
 	hb_config_drive(m);
 }
 
+static void link_drop(struct vhp_model *m)
+{
+	m->link_down = true;
+	memset(&m->in, 0, sizeof(m->in));
+	memset(&m->out, 0, sizeof(m->out));
+	m->out_valid = false;
+	hb_request_clear(m);
+	hb_complete_clear(m);
+	hb_config_clear(m);
+}
+
 static void cycle(struct vhp_model *m)
 {
+	if (m->link_down) {
+		m->cycle++;
+		m->st.cycles++;
+		return;
+	}
 	if (m->reset_left) {
 		reset_cycle(m);
 		check_top(m);
@@ -159,6 +177,8 @@ static void cycle(struct vhp_model *m)
 	hb_request_drive(m);
 	hb_complete_drive(m);
 	hb_config_drive(m);
+	if (m->cfg.side && m->cfg.side(m->cfg.side_arg, &m->out, &m->in))
+		link_drop(m);
 }
 
 void vhp_model_step(struct vhp_model *m, uint64_t cycles)
@@ -172,6 +192,10 @@ int vhp_model_run_until(struct vhp_model *m, bool (*done)(void *arg), void *arg,
 	while (!done(arg)) {
 		if (max-- == 0)
 			return -ETIMEDOUT;
+		if (m->link_down)
+			return -EIO;
+		if (m->cfg.stop && m->cycle % 4096 == 0 && m->cfg.stop(m->cfg.arg))
+			return -EINTR;
 		cycle(m);
 	}
 	return 0;
@@ -179,8 +203,11 @@ int vhp_model_run_until(struct vhp_model *m, bool (*done)(void *arg), void *arg,
 
 bool vhp_model_idle(const struct vhp_model *m)
 {
-	return !m->reset_left && m->out_valid && m->out.card_idle_o && hb_request_idle(m) && hb_complete_idle(m) &&
-		hb_config_idle(m) && root_idle(m->root);
+	if (m->link_down)
+		return true;
+	return !m->reset_left && m->out_valid && !(m->cfg.side_busy && m->cfg.side_busy(m->cfg.side_arg)) &&
+		m->out.card_idle_o && hb_request_idle(m) && hb_complete_idle(m) && hb_config_idle(m) &&
+		root_idle(m->root);
 }
 
 int vhp_model_run_idle(struct vhp_model *m, uint64_t max)
@@ -192,6 +219,18 @@ int vhp_model_run_idle(struct vhp_model *m, uint64_t max)
 		cycle(m);
 	} while (!vhp_model_idle(m));
 	return 0;
+}
+
+bool vhp_model_link_up(const struct vhp_model *m)
+{
+	return !m->link_down;
+}
+
+void vhp_model_link_restore(struct vhp_model *m, void *top)
+{
+	m->top = top;
+	m->link_down = false;
+	m->reset_left = m->cfg.reset_cycles ? m->cfg.reset_cycles : 1;
 }
 
 uint64_t vhp_model_cycle(const struct vhp_model *m)

@@ -2,19 +2,16 @@
 #include "nor.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+
+#include "nor_array.h"
+#include "nor_commands.h"
 
 #define LOGGED 20u
 #define CLOCKS_PER_US 250u
 #define LEAST_BUSY 1000u /* longer than reading the status takes, so that it is seen */
-#define BLOCK 65536u
 
 /* Status register. */
 #define SR_WIP 0x01u
@@ -28,112 +25,6 @@
 #define FSR_PROGRAM 0x10u
 #define FSR_PROTECTION 0x02u
 #define FSR_4BYTE 0x01u
-
-enum action {
-	NOP, /* must be 0: commands that are not there have no name either */
-	READ,
-	READ_ID,
-	READ_SFDP,
-	READ_SR,
-	READ_FSR,
-	READ_EAR,
-	READ_VCR,
-	READ_EVCR,
-	READ_NVCR,
-	WRITE_ENABLE,
-	WRITE_DISABLE,
-	WRITE_SR,
-	WRITE_EAR,
-	WRITE_VCR,
-	WRITE_EVCR,
-	CLEAR_FSR,
-	ENTER_4,
-	EXIT_4,
-	PROGRAM,
-	ERASE_4K,
-	ERASE_32K,
-	ERASE_64K,
-	ERASE_DIE,
-	RESET_ENABLE,
-	RESET
-};
-
-#define MODE 1u	  /* address bytes: three, or four in 4-byte mode */
-#define WREN 1u	  /* needs write enable and ends it */
-#define ALWAYS 2u /* also while busy */
-
-struct command {
-	enum action action;
-	uint8_t address;      /* bytes: 0, 3, 4, MODE */
-	uint8_t address_wide; /* lines that carry the address */
-	uint8_t data_wide;    /* lines that carry data, 0: none */
-	uint8_t dummy;	      /* clocks */
-	uint8_t flags;
-};
-
-static const struct command commands[256] = {
-	[0x9f] = { READ_ID, 0, 0, 1, 0, 0 },
-	[0x9e] = { READ_ID, 0, 0, 1, 0, 0 },
-	[0x5a] = { READ_SFDP, 3, 1, 1, 8, 0 },
-	[0x03] = { READ, MODE, 1, 1, 0, 0 },
-	[0x0b] = { READ, MODE, 1, 1, 8, 0 },
-	[0x3b] = { READ, MODE, 1, 2, 8, 0 },
-	[0xbb] = { READ, MODE, 2, 2, 8, 0 },
-	[0x6b] = { READ, MODE, 1, 4, 8, 0 },
-	[0xeb] = { READ, MODE, 4, 4, 10, 0 },
-	[0x13] = { READ, 4, 1, 1, 0, 0 },
-	[0x0c] = { READ, 4, 1, 1, 8, 0 },
-	[0x3c] = { READ, 4, 1, 2, 8, 0 },
-	[0xbc] = { READ, 4, 2, 2, 8, 0 },
-	[0x6c] = { READ, 4, 1, 4, 8, 0 },
-	[0xec] = { READ, 4, 4, 4, 10, 0 },
-	[0x05] = { READ_SR, 0, 0, 1, 0, ALWAYS },
-	[0x70] = { READ_FSR, 0, 0, 1, 0, ALWAYS },
-	[0xc8] = { READ_EAR, 0, 0, 1, 0, 0 },
-	[0x85] = { READ_VCR, 0, 0, 1, 0, 0 },
-	[0x65] = { READ_EVCR, 0, 0, 1, 0, 0 },
-	[0xb5] = { READ_NVCR, 0, 0, 1, 0, 0 },
-	[0x06] = { WRITE_ENABLE, 0, 0, 0, 0, 0 },
-	[0x04] = { WRITE_DISABLE, 0, 0, 0, 0, 0 },
-	[0x01] = { WRITE_SR, 0, 0, 1, 0, WREN },
-	[0xc5] = { WRITE_EAR, 0, 0, 1, 0, WREN },
-	[0x81] = { WRITE_VCR, 0, 0, 1, 0, WREN },
-	[0x61] = { WRITE_EVCR, 0, 0, 1, 0, WREN },
-	[0x50] = { CLEAR_FSR, 0, 0, 0, 0, 0 },
-	[0xb7] = { ENTER_4, 0, 0, 0, 0, WREN },
-	[0xe9] = { EXIT_4, 0, 0, 0, 0, WREN },
-	[0x02] = { PROGRAM, MODE, 1, 1, 0, WREN },
-	[0xa2] = { PROGRAM, MODE, 1, 2, 0, WREN },
-	[0xd2] = { PROGRAM, MODE, 2, 2, 0, WREN },
-	[0x32] = { PROGRAM, MODE, 1, 4, 0, WREN },
-	[0x38] = { PROGRAM, MODE, 4, 4, 0, WREN },
-	[0x12] = { PROGRAM, 4, 1, 1, 0, WREN },
-	[0x34] = { PROGRAM, 4, 1, 4, 0, WREN },
-	[0x3e] = { PROGRAM, 4, 4, 4, 0, WREN },
-	[0x20] = { ERASE_4K, MODE, 1, 0, 0, WREN },
-	[0x21] = { ERASE_4K, 4, 1, 0, 0, WREN },
-	[0x52] = { ERASE_32K, MODE, 1, 0, 0, WREN },
-	[0x5c] = { ERASE_32K, 4, 1, 0, 0, WREN },
-	[0xd8] = { ERASE_64K, MODE, 1, 0, 0, WREN },
-	[0xdc] = { ERASE_64K, 4, 1, 0, 0, WREN },
-	[0xc4] = { ERASE_DIE, MODE, 1, 0, 0, WREN },
-	[0x66] = { RESET_ENABLE, 0, 0, 0, 0, ALWAYS },
-	[0x99] = { RESET, 0, 0, 0, 0, ALWAYS },
-};
-
-/* Manufacturer, 1.8 V, 1 Gbit; 16 more bytes: extended device id (second generation, 64 KiB sectors), factory data. */
-static const uint8_t id_bytes[20] = { 0x20, 0xbb, 0x21, 0x10, 0x44, 0x00, 0x56, 0x48, 0x50, 0x53 };
-
-/* JESD216B: header, basic flash parameters of 16 dwords at 0x30. */
-static const uint8_t sfdp[] = {
-	0x53, 0x46, 0x44, 0x50, 0x06, 0x01, 0x00, 0xff, 0x00, 0x06, 0x01, 0x10, 0x30, 0x00, 0x00, 0xff,
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
-	0xe5, 0x20, 0xfb, 0xff, 0xff, 0xff, 0xff, 0x3f, 0x29, 0xeb, 0x27, 0x6b, 0x27, 0x3b, 0x27, 0xbb,
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x27, 0xbb, 0xff, 0xff, 0x29, 0xeb, 0x0c, 0x20, 0x10, 0xd8,
-	0x0f, 0x52, 0x00, 0x00, 0x24, 0x4a, 0x99, 0x00, 0x8b, 0x8e, 0x03, 0xe1, 0xac, 0x01, 0x27, 0x38,
-	0x7a, 0x75, 0x7a, 0x75, 0xfb, 0xbd, 0xd5, 0x5c, 0x4a, 0x0f, 0x82, 0xff, 0x81, 0xbd, 0x3d, 0x36,
-};
 
 static const char *const violation_names[NOR_VIOLATIONS] = {
 	[NOR_UNKNOWN] = "unknown",	 [NOR_BUSY] = "busy",		[NOR_NO_WREN] = "no_write_enable",
@@ -155,9 +46,7 @@ enum stage {
 struct nor {
 	struct nor_config cfg;
 	struct nor_stats st;
-	int fd;
-	uint8_t invert; /* memory holds the complement, so that erased is what a new page has */
-	uint32_t used;
+	struct nor_array array;
 	uint64_t logged;
 	bool file_failed;
 
@@ -245,72 +134,30 @@ void nor_stats_json(const struct nor *n, FILE *out)
 
 /* ------------------------------------------------------------------------------------------ contents */
 
-static void file_fault(struct nor *n, const char *what)
+static void check_array(struct nor *n)
 {
-	if (!n->file_failed)
-		say(n, "%s of the contents: %s", what, errno ? strerror(errno) : "the file has become shorter");
+	if (!n->array.failure || n->file_failed)
+		return;
 	n->file_failed = true;
+	say(n, "the contents: %s", n->array.failure);
 }
 
-/* What a file has lost reads as erased. */
 static void load(struct nor *n, uint32_t addr, uint8_t *buf, uint32_t len)
 {
-	uint32_t got = 0;
-
-	while (got < len) {
-		ssize_t r = pread(n->fd, buf + got, len - got, (off_t)addr + got);
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0) {
-			errno = r ? errno : 0;
-			file_fault(n, "read");
-			memset(buf + got, 0xff ^ n->invert, len - got);
-			break;
-		}
-		got += (uint32_t)r;
-	}
-	if (n->invert)
-		for (uint32_t i = 0; i < len; i++)
-			buf[i] ^= 0xff;
+	nor_array_load(&n->array, addr, buf, len);
+	check_array(n);
 }
 
 static void store(struct nor *n, uint32_t addr, const uint8_t *buf, uint32_t len)
 {
-	uint8_t copy[4096];
-
-	while (len) {
-		uint32_t part = len < sizeof(copy) ? len : (uint32_t)sizeof(copy);
-		ssize_t w;
-
-		for (uint32_t i = 0; i < part; i++)
-			copy[i] = buf[i] ^ n->invert;
-		w = pwrite(n->fd, copy, part, addr);
-		if (w < 0 && errno == EINTR)
-			continue;
-		if (w <= 0) {
-			file_fault(n, "write");
-			return;
-		}
-		addr += (uint32_t)w;
-		buf += w;
-		len -= (uint32_t)w;
-		if (addr > n->used)
-			n->used = addr;
-	}
+	nor_array_store(&n->array, addr, buf, len);
+	check_array(n);
 }
 
 static void fill(struct nor *n, uint32_t addr, uint32_t len, uint8_t value)
 {
-	static const size_t size = BLOCK;
-	uint8_t *block = malloc(size);
-
-	if (!block)
-		abort();
-	memset(block, value, size);
-	for (uint32_t done = 0; done < len; done += BLOCK)
-		store(n, addr + done, block, len - done < BLOCK ? len - done : BLOCK);
-	free(block);
+	nor_array_fill(&n->array, addr, len, value);
+	check_array(n);
 }
 
 static bool inside(uint32_t addr, uint32_t len)
@@ -336,7 +183,7 @@ bool nor_write(struct nor *n, uint32_t addr, const void *buf, uint32_t len)
 
 uint32_t nor_used(const struct nor *n)
 {
-	return n->used;
+	return n->array.used;
 }
 
 /* ------------------------------------------------------------------------------------------ registers */
@@ -370,6 +217,13 @@ static void end_busy(struct nor *n)
 bool nor_busy(const struct nor *n)
 {
 	return n->busy != 0;
+}
+
+void nor_settle(struct nor *n)
+{
+	if (n->busy)
+		end_busy(n);
+	n->busy = 0;
 }
 
 /* 2^(BP-1) blocks of 64 KiB from the top, or with TB from the bottom. */
@@ -422,8 +276,8 @@ static void erase(struct nor *n, uint32_t len, uint64_t clocks, uint64_t *count)
 
 	if (!change_allowed(n, base, len, FSR_ERASE))
 		return;
-	if (base < n->used)
-		fill(n, base, len < n->used - base ? len : n->used - base, 0xff);
+	if (base < n->array.used)
+		fill(n, base, len < n->array.used - base ? len : n->array.used - base, 0xff);
 	++*count;
 	begin_busy(n, clocks, base, len);
 }
@@ -776,35 +630,6 @@ void nor_defaults(struct nor_config *cfg, unsigned int divide)
 	};
 }
 
-static int open_file(struct nor *n, const char *path)
-{
-	struct stat st;
-	int made = 0;
-
-	n->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (n->fd < 0 && errno == ENOENT) {
-		n->fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-		made = 1;
-	}
-	if (n->fd < 0)
-		return -errno;
-	if (flock(n->fd, LOCK_EX | LOCK_NB))
-		return errno == EWOULDBLOCK ? -EBUSY : -errno;
-	if (made) {
-		fill(n, 0, NOR_SIZE, 0xff);
-		if (n->file_failed) {
-			unlink(path);
-			return -EIO;
-		}
-	}
-	if (fstat(n->fd, &st))
-		return -errno;
-	if (!S_ISREG(st.st_mode) || st.st_size != NOR_SIZE)
-		return -EFBIG;
-	n->used = NOR_SIZE;
-	return made;
-}
-
 int nor_create(const struct nor_config *cfg, const char *path, struct nor **nor)
 {
 	struct nor *n = calloc(1, sizeof(*n));
@@ -814,16 +639,9 @@ int nor_create(const struct nor_config *cfg, const char *path, struct nor **nor)
 		return -ENOMEM;
 	n->cfg = *cfg;
 	n->cfg.output_delay &= 7;
-	n->fd = -1;
-	if (path) {
-		rc = open_file(n, path);
-	} else {
-		n->invert = 0xff;
-		n->fd = memfd_create("flash", MFD_CLOEXEC);
-		rc = n->fd < 0 || ftruncate(n->fd, NOR_SIZE) ? -errno : 1;
-	}
+	rc = nor_array_open(&n->array, path, NOR_SIZE);
 	if (rc < 0) {
-		nor_destroy(n);
+		free(n);
 		return rc;
 	}
 	power_up(n);
@@ -835,7 +653,6 @@ void nor_destroy(struct nor *n)
 {
 	if (!n)
 		return;
-	if (n->fd >= 0)
-		close(n->fd);
+	nor_array_close(&n->array);
 	free(n);
 }

@@ -82,6 +82,8 @@ void nor_destroy(struct nor *n);
 uint8_t nor_cycle(struct nor *n, bool sck, bool cs_n, uint8_t dq_out, uint8_t dq_tri);
 /** A program, erase or register write is under way: the clock must go on for it to end. */
 bool nor_busy(const struct nor *n);
+/** Time passes with the pins at rest: what is under way is over. */
+void nor_settle(struct nor *n);
 
 /** The contents behind the pins' back; false if the range is not inside. */
 bool nor_read(struct nor *n, uint32_t addr, void *buf, uint32_t len);

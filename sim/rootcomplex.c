@@ -405,3 +405,8 @@ void root_cancel(struct root *r, unsigned int fn)
 			i++;
 	}
 }
+
+void root_clear(struct root *r)
+{
+	r->up_count = r->pend_count = 0;
+}

@@ -17,6 +17,8 @@ void root_tick(struct root *r);
 bool root_idle(const struct root *r);
 /** Forget the reads of a function: the block has answered them itself. */
 void root_cancel(struct root *r, unsigned int fn);
+/** The link is down: forget what is on its way. Mappings stay. */
+void root_clear(struct root *r);
 /** Take @p bytes of the downstream link for a request to the card; false if the link is busy. */
 bool root_down_take(struct root *r, unsigned int bytes);
 

@@ -20,6 +20,7 @@ struct vhp_server {
 	struct vfu_server *vfu;
 	int irq[VECTORS]; /* eventfds, -1 = not tied */
 	unsigned int tied;
+	bool set_up_later; /* a client came while the link was down */
 	struct vhp_server_stats st;
 };
 
@@ -103,7 +104,8 @@ static int config_write(struct vhp_server *s, uint64_t off, const uint8_t *buf, 
 		}
 		rc = vhp_model_config_write(s->m, s->fn, reg, v, be);
 	}
-	return rc;
+	/* As on a bus: what goes to a card that is not there is lost. */
+	return vhp_model_config_enabled(s->m) ? rc : 0;
 }
 
 /* Table and BARs are reachable while the client has memory space off, as for the kernel. Returns the old command. */
@@ -241,7 +243,8 @@ static int flr(struct vhp_server *s)
 	if (!rc)
 		rc = vhp_model_run_until(s->m, flr_over, &w, FLR_CYCLES);
 	if (rc) {
-		say(s, "function level reset did not end");
+		if (rc == -ETIMEDOUT)
+			say(s, "function level reset did not end");
 		return rc;
 	}
 	/* A host leaves the function alone for 100 ms; the firmware is back at rest long before. */
@@ -264,6 +267,8 @@ static int reset(void *arg)
 	uint32_t devctl = get(s, pcie_cap(s) + 8) & 0xffff;
 	int rc;
 
+	if (!vhp_model_config_enabled(s->m))
+		return -EIO;
 	for (unsigned int i = 0; i < 6; i++)
 		bar[i] = get(s, 0x10 + i * 4);
 	rc = flr(s);
@@ -290,22 +295,43 @@ static void connected(void *arg)
 {
 	struct vhp_server *s = arg;
 
-	if (set_up(s))
+	s->set_up_later = !vhp_model_config_enabled(s->m);
+	if (!s->set_up_later && set_up(s))
 		say(s, "the card does not answer configuration requests");
 }
 
-static void disconnected(void *arg)
+static void untie_all(struct vhp_server *s)
 {
-	struct vhp_server *s = arg;
-
 	for (unsigned int v = 0; v < VECTORS; v++) {
 		if (s->irq[v] >= 0)
 			close(s->irq[v]);
 		s->irq[v] = -1;
 	}
 	s->tied = 0;
-	flr(s);
+}
+
+static void disconnected(void *arg)
+{
+	struct vhp_server *s = arg;
+
+	untie_all(s);
+	s->set_up_later = false;
+	if (vhp_model_config_enabled(s->m))
+		flr(s);
 	vhp_model_mem_unmap_all(s->m, s->fn);
+}
+
+void vhp_server_link_down(struct vhp_server *s)
+{
+	if (vfu_has_client(s->vfu))
+		say(s, "the card has gone from under the client");
+	untie_all(s);
+}
+
+void vhp_server_link_up(struct vhp_server *s)
+{
+	if (s->set_up_later)
+		connected(s);
 }
 
 /* ------------------------------------------------------------------------------------------ operations */

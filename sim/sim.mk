@@ -10,14 +10,20 @@ include sim/verilate.mk
 SIM_HDRS := $(wildcard sim/*.h) host-driver/access/vfio_user_proto.h
 SIM_CFLAGS = -std=c17 -D_GNU_SOURCE -DVHP_VERSION='"$(VERSION)"' -O2 -g -Wall -Wextra -Werror -Isim -I$(B)/gen/include -Ifirmware/include -Ihost-driver/access
 SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/rootcomplex.c sim/memmap.c sim/model.c \
-	sim/vfio_user.c sim/server.c sim/nor.c
+	sim/vfio_user.c sim/server.c sim/nor.c sim/nor_array.c sim/fpga.c sim/flash.c
 SIM_LIB_OBJS := $(SIM_LIB_SRCS:sim/%.c=$(B)/obj-sim/%.o)
 
 $(B)/obj-sim/%.o: sim/%.c $(SIM_HDRS)
 	@mkdir -p $(@D)
 	$(CC) $(SIM_CFLAGS) -O3 -c -o $@ $<
 
-$(B)/obj-sim/libvhpsim.a: $(SIM_LIB_OBJS)
+# The golden image of a new flash: goes on at the user slot, as that of an Alveo board; a slot without an image ends the load.
+$(B)/obj-sim/golden.o: rtl/boards/standin
+	@mkdir -p $(@D)
+	$< --board sim --usr-access 0x474f4c44 --size 4096 --jump 0x01002000 --watchdog 0x100000 -o $(@D)/golden.bin
+	cd $(@D) && ld -r -b binary -z noexecstack -o golden.o golden.bin
+
+$(B)/obj-sim/libvhpsim.a: $(SIM_LIB_OBJS) $(B)/obj-sim/golden.o
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -40,13 +46,21 @@ TESTS += sim-model
 TEST_DEPS_sim-model := $(B)/tests/sim-model
 TEST_CMD_sim-model := $(B)/tests/sim-model
 
-$(B)/tests/sim-nor: sim/tests/nor.c $(B)/obj-sim/nor.o $(SIM_HDRS)
+$(B)/tests/sim-nor: sim/tests/nor.c $(B)/obj-sim/nor.o $(B)/obj-sim/nor_array.o $(SIM_HDRS)
 	@mkdir -p $(@D)
-	$(CC) $(SIM_CFLAGS) -o $@ $< $(B)/obj-sim/nor.o
+	$(CC) $(SIM_CFLAGS) -o $@ $(filter %.c %.o,$^)
 
 TESTS += sim-nor
 TEST_DEPS_sim-nor := $(B)/tests/sim-nor
 TEST_CMD_sim-nor := $(B)/tests/sim-nor
+
+$(B)/tests/sim-config: sim/tests/fpga.c $(B)/obj-sim/fpga.o $(SIM_HDRS)
+	@mkdir -p $(@D)
+	$(CC) $(SIM_CFLAGS) -o $@ $< $(B)/obj-sim/fpga.o
+
+TESTS += sim-config
+TEST_DEPS_sim-config := $(B)/tests/sim-config
+TEST_CMD_sim-config := $(B)/tests/sim-config
 
 $(B)/tests/sim-vfio-user: sim/tests/vfio_user.c sim/bits.h
 	@mkdir -p $(@D)

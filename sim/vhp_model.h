@@ -105,6 +105,15 @@ struct vhp_model_config {
 	enum vhp_outcome (*on_dma_read)(void *arg, const struct vhp_dma_read *rd);
 	/** A rule was broken: true = tolerated, the run goes on. */
 	bool (*on_violation)(void *arg, const char *rule, const char *text);
+	/**
+	 * What is on the edge besides PCIe (flash, ICAP), every cycle: the card's outputs, and its inputs of the next one.
+	 * True: the card is being loaded anew and is gone from now on (vhp_model_link_up). @p side_busy: it needs the clock.
+	 */
+	bool (*side)(void *side_arg, const struct vhp_edge_out *out, struct vhp_edge_in *in);
+	bool (*side_busy)(const void *side_arg);
+	void *side_arg;
+	/** Asked now and then while a call blocks: true ends it with -EINTR. */
+	bool (*stop)(void *arg);
 	uint64_t msi_base, msi_size; /**< default 0xfee00000, 1 MiB */
 };
 
@@ -126,6 +135,13 @@ void vhp_model_step(struct vhp_model *m, uint64_t cycles);
 int vhp_model_run_until(struct vhp_model *m, bool (*done)(void *arg), void *arg, uint64_t max);
 /** Nothing is pending in the model and card_idle_o is 1: cycles would change nothing. */
 bool vhp_model_idle(const struct vhp_model *m);
+/**
+ * False after a surprise link down. Then accesses of the host give -EIO and all ones or go nowhere, what was under way has
+ * ended so, cycles only count, and the model is idle. Mappings stay: they are the host's.
+ */
+bool vhp_model_link_up(const struct vhp_model *m);
+/** The link is up again with the top @p top, which has just been created: reset, configuration space at its reset values. */
+void vhp_model_link_restore(struct vhp_model *m, void *top);
 /** Run until idle; 0 or -ETIMEDOUT. */
 int vhp_model_run_idle(struct vhp_model *m, uint64_t max);
 uint64_t vhp_model_cycle(const struct vhp_model *m);

@@ -758,6 +758,72 @@ static void test_determinism(void)
 	verdict(hash[0] == hash[1] && hash[0], "two runs with one seed", "differ");
 }
 
+/* ------------------------------------------------------------------------------------------ surprise link down */
+
+struct side {
+	uint64_t calls, drop_at;
+};
+
+static bool side(void *arg, const struct vhp_edge_out *out, struct vhp_edge_in *in)
+{
+	struct side *s = arg;
+
+	(void)out;
+	in->usr_access_data = 0x600d;
+	return ++s->calls == s->drop_at;
+}
+
+static bool never(void *arg)
+{
+	(void)arg;
+	return false;
+}
+
+static void test_link_down(uint64_t seed)
+{
+	struct side s = { 0 };
+	struct test *t = begin(seed);
+	struct card *fresh = calloc(1, sizeof(*fresh));
+	struct vhp_rng rng;
+	uint32_t v;
+
+	rng_seed(&rng, seed, 9);
+	t->cfg.side = side;
+	t->cfg.side_arg = &s;
+	t->cfg.latency_jitter = 200;
+	power_on(t);
+	verdict(t->card.in.usr_access_data == 0x600d, "side inputs", "do not reach the card");
+	/* Reads of the card at every stage, and one of the host that the card never answers. */
+	for (unsigned int i = 0; i < 30; i++)
+		request(&t->card, i % 3 == 0, 0x100000 + i * 4096, 32, i);
+	s.drop_at = s.calls + 100 + rng_below(&rng, 600);
+	v = vhp_model_read32(t->m, 1, 0, 0x10);
+	verdict(v == 0xffffffff && !vhp_model_link_up(t->m), "host's read at link down",
+		"got something else than all ones");
+	verdict(vhp_model_idle(t->m), "model without link", "not idle");
+	verdict(vhp_model_config_read(t->m, 0, 0, &v) == -EIO && v == 0xffffffff, "configuration space without link",
+		"answers");
+	verdict(vhp_model_config_write(t->m, 0, 4, 6, 0xf) == -EIO, "configuration write without link", "taken");
+	verdict(vhp_model_bar_write(t->m, 1, 0, 0x10, &v, 4) == -EIO, "write without link", "taken");
+	verdict(vhp_model_run_until(t->m, never, NULL, 1000) == -EIO, "waiting without link", "goes on");
+	vhp_model_step(t->m, 5000);
+	/* The next card: configuration space at its reset values, tags free, mappings still there. */
+	vhp_model_link_restore(t->m, fresh);
+	verdict(vhp_model_config_read(t->m, 1, 4, &v) == 0 && (v & 7) == 0, "command register of the next card",
+		"not 0");
+	verdict(vhp_model_read32(t->m, 1, 0, 0x10) == 0xffffffff, "BAR of the next card",
+		"answers with memory space off");
+	vhp_model_enable(t->m, 1);
+	vhp_model_step(t->m, 100);
+	request(fresh, false, 0x100000, 16, 0);
+	vhp_model_step(t->m, 1500);
+	verdict(fresh->rc_n == 2 && memcmp(&fresh->rc[0].data[3], t->mem, 52) == 0, "read of the next card",
+		"not answered");
+	verdict(t->violations == 0, "link down", t->rule);
+	end(t);
+	free(fresh);
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 0) : 1;
@@ -772,6 +838,8 @@ int main(int argc, char **argv)
 		test_completions(seed + i);
 	test_outcomes();
 	test_determinism();
+	for (uint64_t i = 0; i < 20; i++)
+		test_link_down(seed + i);
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
 }

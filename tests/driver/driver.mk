@@ -8,7 +8,7 @@ DRIVER_LIB    := $(B)/lib/libvhp_testends.a
 DRIVER_CFLAGS := -I$(DRIVER_DIR) $(ACCESS_CFLAGS)
 DRIVER_OBJ    := $(B)/obj/driver
 DRIVER_LIB_O  := $(patsubst $(DRIVER_DIR)/%.c,$(DRIVER_OBJ)/%.o,$(wildcard $(DRIVER_DIR)/lib_*.c))
-DRIVER_TESTS  := conformance lifecycle aperture traffic malformed trap
+DRIVER_TESTS  := conformance lifecycle aperture traffic malformed trap flash
 
 $(DRIVER_OBJ)/%.o: $(DRIVER_DIR)/%.c $(REGS_H)
 	@mkdir -p $(@D)
@@ -31,7 +31,7 @@ $(FAULTY_HEX): $(DRIVER_DIR)/faulty_main.c $(DRIVER_DIR)/faulty.h $(FIRMWARE_HEX
 define driver_test
 $(B)/tests/drv-$1: $(DRIVER_OBJ)/$1.o $(DRIVER_LIB) $(ACCESS_LIB)
 	@mkdir -p $$(@D)
-	@$$(CC) -o $$@ $$^ -lcmocka $(ACCESS_LIBS)
+	@$$(CC) -o $$@ $$^ -lcmocka -ljansson $(ACCESS_LIBS)
 
 TESTS += drv-$1
 TEST_DEPS_drv-$1 := $(B)/tests/drv-$1 $(B)/bin/vhp-sim $(FIRMWARE_HEX)

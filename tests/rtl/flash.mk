@@ -10,7 +10,8 @@ $(B)/obj-tb_flash/c/nor_dpi.o: tests/rtl/flash/nor_dpi.c sim/nor.h
 	@mkdir -p $(@D)
 	@$(CC) $(SIM_CFLAGS) -c -o $@ $<
 
-$(B)/tests/tb_flash: $(FLASH_SRCS) $(B)/obj-tb_flash/c/nor_dpi.o $(B)/obj-sim/nor.o tests/rtl/flash.mk
+$(B)/tests/tb_flash: $(FLASH_SRCS) $(B)/obj-tb_flash/c/nor_dpi.o $(B)/obj-sim/nor.o \
+		$(B)/obj-sim/nor_array.o tests/rtl/flash.mk
 	@mkdir -p $(@D)
 	@nice verilator --binary --timing -j 2 -Wall --assert --x-assign unique --x-initial unique --timescale 1ns/1ps \
 		-Wno-DECLFILENAME -Wno-UNUSED -Wno-BLKSEQ -Wno-WIDTH -Wno-INITIALDLY -Wno-PINCONNECTEMPTY -Wno-SYNCASYNCNET -CFLAGS -O0 \
