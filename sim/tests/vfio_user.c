@@ -569,6 +569,38 @@ static void test_end(int out)
 	json_decref(root);
 }
 
+static bool in_file(const char *name, const char *text)
+{
+	char buf[4096] = "";
+	FILE *f = fopen(in_dir(name), "r");
+
+	if (!f)
+		return false;
+	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
+	fclose(f);
+	return strstr(buf, text);
+}
+
+/* A firmware that never gets anywhere: the wait for it ends with the signal, not with its limit of cycles. */
+static void test_dead_firmware(void)
+{
+	FILE *f = fopen(in_dir("dead.hex"), "w");
+	pid_t pid;
+	int out;
+
+	if (!f)
+		exit(1);
+	fprintf(f, "0000006f\n"); /* jump to itself */
+	fclose(f);
+	pid = start_sim("dead.log", &out, (const char *const[]){ "--firmware", in_dir("dead.hex"), NULL });
+	while (!in_file("dead.log", "USR_ACCESS") && waitpid(pid, NULL, WNOHANG) == 0)
+		usleep(10000);
+	kill(pid, SIGTERM);
+	verdict(exit_code(pid) == 1 && !in_file("dead.log", "did not enable"),
+		"SIGTERM while a dead firmware is waited for");
+	close(out);
+}
+
 static void stale_socket(void)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
@@ -625,6 +657,7 @@ int main(int argc, char **argv)
 	test_idle();
 	close(other);
 	test_end(out);
+	test_dead_firmware();
 	printf("%u passed, %u failed\n", passed, failed);
 	return failed != 0;
 }
