@@ -101,6 +101,7 @@ struct vpnet_queue_stats {
 	uint64_t ring_full; /* tx: packets left to the caller */
 	/* Of the errors: a header that was not negotiated or is nonsense (rx); what the peer does not take (tx). */
 	uint64_t bad_offloads;
+	uint64_t large; /* packets that are to be cut to segments */
 	/* Driver copy: accesses to the peer's memory (reads by line), interrupts that it got, or could not get. */
 	uint64_t peer_reads, peer_writes;
 	uint64_t peer_empty; /* of the reads: bursts that found nothing */

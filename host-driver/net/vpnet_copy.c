@@ -250,6 +250,7 @@ static uint16_t transmit(struct vpnet_txq *q, struct vpnet_mirror *m, struct rte
 		if (result != GATHERED || !copy_out(m, st, pkts[done], chains, &hdr))
 			break;
 		m->last_avail += chains;
+		st->large += hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 		st->packets++;
 		st->bytes += pkts[done]->pkt_len;
 		if (m->nelems >= VPNET_MIRROR_BATCH && !vpnet_mirror_flush(m, st))

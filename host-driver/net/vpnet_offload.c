@@ -54,7 +54,7 @@ static bool complete(struct rte_mbuf *m, uint32_t start, uint32_t at)
 /* ---------------------------------------------------------------------------------------------------- receive */
 
 /* A packet that is to be cut to segments: accepted, and the request is whole. */
-static bool rx_large(const struct vpnet_rxq *q, struct rte_mbuf *m, const struct virtio_net_hdr *hdr)
+static bool rx_large(struct vpnet_rxq *q, struct rte_mbuf *m, const struct virtio_net_hdr *hdr)
 {
 	uint64_t need, accepted = __atomic_load_n(&q->net->ctrl.accepted, __ATOMIC_RELAXED);
 	uint16_t at = TCP_CSUM_AT;
@@ -78,6 +78,7 @@ static bool rx_large(const struct vpnet_rxq *q, struct rte_mbuf *m, const struct
 	if ((accepted & need) != need || hdr->gso_size == 0 || !(hdr->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM) ||
 	    rte_le_to_cpu_16(hdr->csum_offset) != at)
 		return false;
+	q->stats.large++;
 	m->ol_flags |= RTE_MBUF_F_RX_LRO;
 	m->tso_segsz = rte_le_to_cpu_16(hdr->gso_size);
 	return true;

@@ -386,6 +386,7 @@ uint16_t vpnet_tx_burst(void *txq, struct rte_mbuf **pkts, uint16_t n)
 			q->stats.bad_offloads++;
 			continue;
 		}
+		q->stats.large += hdr.gso_type != VIRTIO_NET_HDR_GSO_NONE;
 		bytes += m->pkt_len;
 		tx_enqueue(q, m, need, push, &hdr);
 	}

@@ -75,10 +75,10 @@ def configure(end):
     for command in ("port config 0 rx_offload tcp_lro on", "port config 0 rx_offload tcp_cksum on", "port config 0 rx_offload udp_cksum on",
                     "port config 0 rx_offload scatter on",
                     "port config 0 tx_offload multi_segs on", "port config 0 tx_offload tcp_cksum on", "port config 0 tx_offload tcp_tso on",
-                    "csum mac-swap off 0", "csum mac-swap off 1", "port start all", "csum set ip sw 0", "csum set tcp hw 0", "csum set ip sw 1", "csum set tcp sw 1",
-                    f"tso set {SEGMENT} 0", "set fwd csum retry", "set burst tx delay 10 retry 1000000"):
+                    "csum mac-swap off 0", "csum mac-swap off 1", "csum set ip sw 0", "csum set tcp hw 0", "csum set ip sw 1", "csum set tcp sw 1",
+                    f"tso set {SEGMENT} 0", "port start all", "set fwd csum retry", "set burst tx delay 10 retry 1000000"):
         out = end.command(command)
-        if re.search(r"not supported|[Ff]ail|Error", out):
+        if re.search(r"not supported|[Ff]ail|Error|Please stop", out):
             end.rig.check(False, f"{end.name}: {command}: {out.strip()}")
 
 
@@ -111,6 +111,9 @@ def exchange(rig, number, name, driver_args, app, largest, count, seed):
     xstats = dict(re.findall(r"^(\w+): (\d+)$", ends["b"].command("show port xstats 0"), re.M))
     rig.equal((xstats["rx_q0_bad_offloads"], xstats["tx_q0_bad_offloads"], xstats["rx_errors"]), ("0", "0", "0"), f"{name}: nothing refused")
     rig.equal(int(xstats["rx_good_packets"]), count, f"{name}: frames came as they are, none cut to segments")
+    for way, end in (("rx", "a"), ("tx", "b")):
+        large = sum(len(frame) > 14 + 40 + 20 + SEGMENT for frame in files[end][2])
+        rig.check(large <= int(xstats[f"{way}_q0_large_packets"]) < count, f"{name}: {xstats[f'{way}_q0_large_packets']} of them to be cut, {way}")
     for end in "ab":
         rig.check(ends[end].quit(), f"{name}: testpmd {end.upper()} ends cleanly")
     for source, sink in ("ab", "ba"):
