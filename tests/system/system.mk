@@ -39,6 +39,10 @@ $(eval $(call sys_test,sys-guests,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),guests.p
 TEST_TIMEOUT_sys-guests := 1200
 $(eval $(call sys_test,sys-migration,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP) $(STREAM_PMD),migration.py))
 TEST_TIMEOUT_sys-migration := 1200
+$(eval $(call sys_test,flash,$(SYS_SIM) $(B)/bin/vhpctl $(GUEST_STAMP),flash.py))
+# 300,000 accesses through the Verilated card, one after the other.
+TEST_TIMEOUT_flash := 3000
+TEST_WEIGHT_flash  := 1
 
 TESTS          += docs
 TEST_DEPS_docs := $(B)/bin/vhp-sim $(B)/bin/vhp-vdpad $(B)/bin/vhpctl
