@@ -67,9 +67,9 @@ def ping(rig, guest, to, what):
               f"ping {what}: {PINGS} of {PINGS} answered" + (f", {float(times.group(1)):.1f} ms on average" if times else ""))
 
 
-def transfer(rig, source, sink, address, port, what):
-    """1 MiB of random bytes by TCP."""
-    source.must(f"head -c {MIB} /dev/urandom >/tmp/sent")
+def transfer(rig, source, sink, address, port, what, count=MIB, patience=20):
+    """Random bytes by TCP."""
+    source.must(f"head -c {count} /dev/urandom >/tmp/sent")
     sink.must(f"rm -f /tmp/received; (tcpcat listen {port} </dev/null >/tmp/received 2>/tmp/received.err; echo $? >/tmp/received.rc) &")
     sink.wait_until(f"netstat -ltn | grep -q :{port}", 20)
     begin = time.monotonic()
@@ -77,10 +77,10 @@ def transfer(rig, source, sink, address, port, what):
     took = time.monotonic() - begin
     if not rig.check(code == 0, f"TCP {what}: connection" + (f": {text}" if code else "")):
         return
-    sink.wait_until("[ -s /tmp/received.rc ]", 20)
+    sink.wait_until("[ -s /tmp/received.rc ]", patience)
     sums = [g.must(f"sha256sum <{name}").split()[0] for g, name in ((source, "/tmp/sent"), (sink, "/tmp/received"))]
     size = int(sink.must("wc -c </tmp/received"))
-    rig.check(sums[0] == sums[1] and size == MIB,
+    rig.check(sums[0] == sums[1] and size == count,
               f"TCP {what}: {size} bytes in {took:.1f} s, SHA-256 {sums[0][:16]}.. sent, {sums[1][:16]}.. received")
 
 

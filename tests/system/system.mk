@@ -37,6 +37,8 @@ $(eval $(call sys_test,sys-bad-input,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_S
 $(eval $(call sys_test,sys-ports,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(STREAM_PMD),ports.py))
 $(eval $(call sys_test,sys-guests,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),guests.py))
 TEST_TIMEOUT_sys-guests := 1200
+$(eval $(call sys_test,sys-modes,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),modes.py))
+TEST_TIMEOUT_sys-modes := 1200
 $(eval $(call sys_test,sys-migration,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP) $(STREAM_PMD),migration.py))
 TEST_TIMEOUT_sys-migration := 1200
 $(eval $(call sys_test,flash,$(SYS_SIM) $(B)/bin/vhpctl $(GUEST_STAMP),flash.py))
