@@ -111,6 +111,13 @@ module vhp_card #(
   // MSI-X control bits; the messages are posted writes on RQ.
   input  logic [3:0]   cfg_interrupt_msix_enable,
   input  logic [3:0]   cfg_interrupt_msix_mask,
+  // The same of virtual functions; two bits of status each: bus master, enabled.
+  input  logic [503:0] cfg_vf_status,
+  input  logic [251:0] cfg_vf_flr_in_process,
+  output logic [7:0]   cfg_vf_flr_func_num,
+  output logic         cfg_vf_flr_done,
+  input  logic [251:0] cfg_interrupt_msix_vf_enable,
+  input  logic [251:0] cfg_interrupt_msix_vf_mask,
   // Configuration flash, ICAP, identity of the running image.
   output logic         flash_sck,
   output logic [1:0]   flash_cs_n,
@@ -179,7 +186,8 @@ module vhp_card #(
   // Simulation lets the two large blocks rest (vhp_clk_gate); on a card both are user_clk.
   logic        pcie_clk, lanes_clk;
   logic [63:0] level_q;
-  wire  [63:0] level = {17'd0, user_lnk_up, cfg_max_payload, cfg_max_read_req, cfg_function_status, cfg_rcb_status,
+  wire  [63:0] level = {7'd0, cfg_vf_status[9:6], cfg_vf_flr_in_process[4:3], cfg_interrupt_msix_vf_enable[4:3],
+                        cfg_interrupt_msix_vf_mask[4:3], user_lnk_up, cfg_max_payload, cfg_max_read_req, cfg_function_status, cfg_rcb_status,
                         cfg_flr_in_process, cfg_interrupt_msix_enable, cfg_interrupt_msix_mask, config_enable, 8'(fn_flr_done)};
   always_ff @(posedge user_clk) level_q <= level;
 
@@ -273,6 +281,12 @@ module vhp_card #(
     .cfg_flr_done,
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
+    .cfg_vf_status,
+    .cfg_vf_flr_in_process,
+    .cfg_vf_flr_func_num,
+    .cfg_vf_flr_done,
+    .cfg_interrupt_msix_vf_enable,
+    .cfg_interrupt_msix_vf_mask,
 
     .rb_req_valid_o   (rb_req_valid),
     .rb_req_ready_i   (rb_req_ready),

@@ -61,6 +61,10 @@ extern "C" {
 	S(uint8_t, cfg_flr_in_process)        \
 	S(uint8_t, cfg_interrupt_msix_enable) \
 	S(uint8_t, cfg_interrupt_msix_mask)   \
+	W(16, cfg_vf_status)                  \
+	W(8, cfg_vf_flr_in_process)           \
+	W(8, cfg_interrupt_msix_vf_enable)    \
+	W(8, cfg_interrupt_msix_vf_mask)      \
 	S(uint8_t, flash_dq_in)               \
 	S(uint8_t, icap_avail)                \
 	S(uint32_t, usr_access_data)
@@ -92,6 +96,8 @@ extern "C" {
 	S(uint8_t, cfg_err_cor_in)           \
 	S(uint8_t, cfg_err_uncor_in)         \
 	S(uint8_t, cfg_flr_done)             \
+	S(uint8_t, cfg_vf_flr_func_num)      \
+	S(uint8_t, cfg_vf_flr_done)          \
 	S(uint8_t, flash_sck)                \
 	S(uint8_t, flash_cs_n)               \
 	S(uint8_t, flash_dq_out)             \

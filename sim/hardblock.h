@@ -7,6 +7,7 @@
  * hb_request.c RQ rules, tags, transmit queue and credits, RC
  * hb_complete.c CQ, CC rules
  * hb_config.c  configuration space, cfg_mgmt, cfg_ext, FLR
+ * hb_sriov.c   virtual functions
  */
 #ifndef VHP_SIM_HARDBLOCK_H
 #define VHP_SIM_HARDBLOCK_H
@@ -19,6 +20,9 @@
 #define HB_CQ_QUEUE 64u
 #define HB_TX_QUEUE 512u
 #define HB_RC_QUEUE 512u
+#define HB_MSIX_VECTORS 32u
+#define HB_CAP_SRIOV 0x140u
+#define HB_CAP_ARI 0x180u
 
 struct root;
 
@@ -167,7 +171,7 @@ struct vhp_model {
 	struct vhp_rng cq_rng, cc_rng;
 
 	/* configuration */
-	struct hb_function fn[VHP_MODEL_MAX_FN];
+	struct hb_function fn[VHP_MODEL_MAX_FN + 1]; /* and the parent */
 	struct vhp_rng cfg_rng;
 	unsigned int mgmt_wait;
 	bool mgmt_busy;
@@ -211,6 +215,24 @@ void hb_config_clear(struct vhp_model *m);
 void hb_config_sample(struct vhp_model *m);
 void hb_config_drive(struct vhp_model *m);
 bool hb_config_idle(const struct vhp_model *m);
+unsigned int hb_cap_msix(const struct vhp_model *m);
+/* A function that is no longer there: as after an FLR that is over at once. */
+void hb_function_gone(struct vhp_model *m, unsigned int fn);
+
+bool hb_sriov(const struct vhp_model *m);
+bool hb_is_vf(unsigned int fn);
+void hb_sriov_reset(struct vhp_model *m, unsigned int fn, unsigned int next);
+void hb_vf_reset(struct vhp_model *m, unsigned int fn, unsigned int msix, unsigned int pcie, unsigned int window);
+/* Reset the registers of a function by @p reset; virtual functions that were there because of them go. */
+void hb_sriov_lost(struct vhp_model *m, void (*reset)(struct vhp_model *m, unsigned int fn), unsigned int fn);
+bool hb_in_sriov(const struct vhp_model *m, unsigned int fn, unsigned int off);
+int hb_sriov_write(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t v, uint32_t mask);
+void hb_sriov_drive(struct vhp_model *m);
+bool hb_vf_mse(const struct vhp_model *m);
+uint64_t hb_vf_bar_addr(const struct vhp_model *m, unsigned int fn, unsigned int bar);
+/* The block's number of a function, and back: -1 if no function of the card has it. */
+unsigned int hb_number(unsigned int fn);
+int hb_index(const struct vhp_model *m, unsigned int number);
 bool hb_bme(const struct vhp_model *m, unsigned int fn);
 bool hb_mse(const struct vhp_model *m, unsigned int fn);
 unsigned int hb_mps(const struct vhp_model *m, unsigned int fn);

@@ -46,6 +46,8 @@ int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
 
 	if (req->dwords < 1 || req->dwords > 1024 || req->fn >= m->cfg.nfn || req->bar > 5)
 		return -EINVAL;
+	if (!vhp_model_present(m, req->fn))
+		return -ENXIO;
 	if (m->link_down)
 		return -EIO;
 	if (m->cq_count[k] == HB_CQ_QUEUE)
@@ -128,7 +130,7 @@ static void cq_start(struct vhp_model *m)
 	bits_or(d, 75, 4, e->req.type);
 	bits_or(d, 80, 16, HOST_ID);
 	bits_or(d, 96, 8, e->tag);
-	bits_or(d, 104, 8, e->req.fn);
+	bits_or(d, 104, 8, hb_number(e->req.fn));
 	bits_or(d, 112, 3, e->req.bar);
 	bits_or(d, 115, 6, (unsigned int)__builtin_ctzll(vhp_model_bar_size(e->req.fn, e->req.bar) | 1ull << 63));
 	bits_or(d, 121, 3, e->req.tc);
@@ -319,9 +321,9 @@ static void cc_first(struct vhp_model *m, const struct hb_beat *b)
 		FAIL("cc-poison", "poisoned completion");
 	if (bits_get(d, 29, 1) != (o->e.req.type == 7))
 		FAIL("cc-locked", "locked bit does not fit the request");
-	if (bits_get(d, 72, 8) != o->e.req.fn)
+	if (bits_get(d, 72, 8) != hb_number(o->e.req.fn))
 		FAIL("cc-function", "completer function %u, the request went to function %u",
-		     (unsigned int)bits_get(d, 72, 8), o->e.req.fn);
+		     (unsigned int)bits_get(d, 72, 8), hb_number(o->e.req.fn));
 	if (bits_get(d, 80, 9))
 		FAIL("cc-completer-id",
 		     "completer bus or completer-ID enable set; the block inserts the bus of an endpoint");

@@ -9,13 +9,12 @@
 
 #define CAP_PM 0x40u
 #define CAP_AER 0x100u
-#define CAP_ACS 0x160u
-#define MSIX_VECTORS 32u
+#define CAP_ACS 0x1e0u
 #define DEVCTL_FLR (1u << 15)
 #define APERTURE_LOG2 32 /* BAR 2 of function k: vhp_pkg::ApertureLog2 */
 #define DONE_GRACE 64u	 /* cycles that flr_done may stay up after the reset */
 
-static unsigned int cap_msix(const struct vhp_model *m)
+unsigned int hb_cap_msix(const struct vhp_model *m)
 {
 	return m->cfg.window == VHP_WINDOW_FULL ? 0x48 : 0x60;
 }
@@ -32,6 +31,8 @@ static bool in_window(const struct vhp_model *m, unsigned int off)
 
 uint64_t vhp_model_bar_size(unsigned int fn, unsigned int bar)
 {
+	if (fn >= VHP_MODEL_MAX_FN)
+		return 0;
 	if (bar == 0)
 		return fn == 0 ? 0x10000 : 0x40000;
 	if (bar == 2)
@@ -51,14 +52,20 @@ static void reg(struct hb_function *f, unsigned int off, uint32_t value, uint32_
 static void reset_registers(struct vhp_model *m, unsigned int fn)
 {
 	struct hb_function *f = &m->fn[fn];
-	unsigned int msix = cap_msix(m), pcie = cap_pcie(m), next = m->cfg.window == VHP_WINDOW_FULL ? 0x90 : 0xb0;
+	unsigned int msix = hb_cap_msix(m), pcie = cap_pcie(m), next = m->cfg.window == VHP_WINDOW_FULL ? 0x90 : 0xb0;
+	bool parent = fn == VHP_MODEL_PARENT;
 	uint64_t size;
 
 	memset(f->cfg, 0, sizeof(f->cfg));
 	memset(f->wmask, 0, sizeof(f->wmask));
-	reg(f, 0x00, fn == 0 ? 0x565010ee : 0x107f1af4, 0);
-	reg(f, 0x04, 0x00100000, 0x0546);		    /* memory, master, parity, SERR, INTx disable */
-	reg(f, 0x08, fn == 0 ? 0x12000001 : 0x02000001, 0); /* accelerator, Ethernet; revision 1 */
+	if (hb_is_vf(fn)) {
+		hb_vf_reset(m, fn, msix, pcie, next);
+		return;
+	}
+	reg(f, 0x00, fn == 0 ? 0x565010ee : parent ? 0x10f01af4 : 0x107f1af4, 0);
+	reg(f, 0x04, 0x00100000, 0x0546); /* memory, master, parity, SERR, INTx disable */
+	/* Accelerator, other system peripheral, Ethernet; revision 1. */
+	reg(f, 0x08, fn == 0 ? 0x12000001 : parent ? 0x08800001 : 0x02000001, 0);
 	reg(f, 0x0c, m->cfg.nfn > 1 ? 0x00800000 : 0, 0x000000ff);
 	for (unsigned int bar = 0; bar < 6; bar += 2) {
 		size = vhp_model_bar_size(fn, bar);
@@ -71,13 +78,15 @@ static void reset_registers(struct vhp_model *m, unsigned int fn)
 	reg(f, 0x2c, 0x565010ee, 0);
 	reg(f, 0x34, CAP_PM, 0);
 	reg(f, 0x3c, 0, 0x000000ff);
-	reg(f, CAP_PM, 0x00030001 | msix << 8, 0);
+	reg(f, CAP_PM, 0x00030001 | (parent ? pcie : msix) << 8, 0);
 	reg(f, CAP_PM + 4, 0x8, 0x3); /* no soft reset */
-	reg(f, msix, 0x00000011 | pcie << 8 | (MSIX_VECTORS - 1) << 16, 0xc0000000);
-	reg(f, msix + 4, 0x8000, 0); /* table: BAR 0 */
-	reg(f, msix + 8, 0x9000, 0); /* PBA: BAR 0 */
-	/* Function 0 has no virtio structures, so its list ends here. */
-	reg(f, pcie, 0x00020010 | (fn ? next << 8 : 0), 0);
+	if (!parent) {
+		reg(f, msix, 0x00000011 | pcie << 8 | (HB_MSIX_VECTORS - 1) << 16, 0xc0000000);
+		reg(f, msix + 4, 0x8000, 0); /* table: BAR 0 */
+		reg(f, msix + 8, 0x9000, 0); /* PBA: BAR 0 */
+	}
+	/* Function 0 and the parent have no virtio structures, so their list ends here. */
+	reg(f, pcie, 0x00020010 | (fn && !parent ? next << 8 : 0), 0);
 	reg(f, pcie + 0x04, 0x10008023, 0); /* FLR, role based errors, extended tags, MPS 1024 */
 	reg(f, pcie + 0x08, 0x2810, 0x0000f9ff & ~DEVCTL_FLR);
 	reg(f, pcie + 0x0c, 0x00400103, 0); /* Gen3 x16 */
@@ -86,28 +95,36 @@ static void reset_registers(struct vhp_model *m, unsigned int fn)
 	reg(f, pcie + 0x28, 0, 0x0000001f);
 	reg(f, pcie + 0x2c, 0x0000000e, 0);
 	reg(f, pcie + 0x30, 0x00000003, 0);
-	reg(f, CAP_AER, 0x00020001 | CAP_ACS << 20, 0);
+	reg(f, CAP_AER, 0x00020001 | (hb_sriov(m) ? HB_CAP_SRIOV : CAP_ACS) << 20, 0);
 	reg(f, CAP_AER + 0x08, 0x00400000, 0x07fff030);
 	reg(f, CAP_AER + 0x0c, 0x00462030, 0x07fff030);
 	reg(f, CAP_AER + 0x14, 0x00002000, 0x0000f1c1);
 	reg(f, CAP_ACS, 0x0001000d, 0);
 	/* The functions never reach one another inside the card: request and completion redirect, direct translated. */
 	reg(f, CAP_ACS + 4, 0x0000004c, 0x004c0000);
+	if (!hb_sriov(m))
+		return;
+	hb_sriov_reset(m, fn, HB_CAP_ARI);
+	/* The next physical function. */
+	reg(f, HB_CAP_ARI, 0x0001000e | CAP_ACS << 20, 0);
+	reg(f, HB_CAP_ARI + 4, parent ? 0 : (fn + 1) << 8, 0);
 }
 
 void hb_config_init(struct vhp_model *m)
 {
 	rng_seed(&m->cfg_rng, m->cfg.seed, 5);
-	for (unsigned int fn = 0; fn < m->cfg.nfn; fn++) {
-		reset_registers(m, fn);
+	for (unsigned int fn = 0; fn <= VHP_MODEL_PARENT; fn++) {
+		if (fn < m->cfg.nfn || (fn == VHP_MODEL_PARENT && hb_sriov(m)))
+			reset_registers(m, fn);
 		m->fn[fn].bme_lost = UINT32_MAX;
 	}
 }
 
 void hb_config_clear(struct vhp_model *m)
 {
-	for (unsigned int fn = 0; fn < m->cfg.nfn; fn++) {
-		reset_registers(m, fn);
+	for (unsigned int fn = 0; fn <= VHP_MODEL_PARENT; fn++) {
+		if (fn < m->cfg.nfn || (fn == VHP_MODEL_PARENT && hb_sriov(m)))
+			reset_registers(m, fn);
 		m->fn[fn].bme_lost = UINT32_MAX;
 		m->fn[fn].flr = false;
 		m->fn[fn].done_stray = 0;
@@ -118,17 +135,18 @@ void hb_config_clear(struct vhp_model *m)
 
 bool hb_bme(const struct vhp_model *m, unsigned int fn)
 {
-	return m->fn[fn].cfg[1] & 4;
+	return (m->fn[fn].cfg[1] & 4) && vhp_model_present(m, fn);
 }
 
 bool hb_mse(const struct vhp_model *m, unsigned int fn)
 {
-	return m->fn[fn].cfg[1] & 2;
+	return hb_is_vf(fn) ? vhp_model_present(m, fn) && hb_vf_mse(m) : m->fn[fn].cfg[1] & 2;
 }
 
+/* Device Control; a virtual function has only the reset bit of its own. */
 static uint32_t devctl(const struct vhp_model *m, unsigned int fn)
 {
-	return m->fn[fn].cfg[(cap_pcie(m) + 8) / 4];
+	return m->fn[hb_is_vf(fn) ? VHP_MODEL_PARENT : fn].cfg[(cap_pcie(m) + 8) / 4];
 }
 
 unsigned int hb_mps(const struct vhp_model *m, unsigned int fn)
@@ -154,61 +172,90 @@ uint64_t hb_bar_addr(const struct vhp_model *m, unsigned int fn, unsigned int ba
 {
 	const uint32_t *b = &m->fn[fn].cfg[4 + (bar & 6)];
 
+	if (hb_is_vf(fn))
+		return hb_vf_bar_addr(m, fn, bar);
 	return (uint64_t)b[1] << 32 | (b[0] & ~0xfu);
 }
 
 /* ------------------------------------------------------------------------------------------ FLR */
 
+void hb_function_gone(struct vhp_model *m, unsigned int fn)
+{
+	reset_registers(m, fn);
+	m->fn[fn].flr = false;
+	hb_request_flr(m, fn);
+	hb_complete_flr(m, fn);
+}
+
 static void start_flr(struct vhp_model *m, unsigned int fn)
 {
 	if (m->fn[fn].flr)
 		return;
-	reset_registers(m, fn);
+	hb_sriov_lost(m, reset_registers, fn);
 	m->fn[fn].flr = true;
 	m->fn[fn].flr_since = m->cycle;
 	hb_request_flr(m, fn);
 	hb_complete_flr(m, fn);
 }
 
+/* The card has called the reset of a function done. */
+static void flr_done(struct vhp_model *m, unsigned int fn)
+{
+	bool pending = hb_request_pending(m, fn);
+
+	/* The reset of the parent is that of its virtual functions too. */
+	for (unsigned int k = VHP_MODEL_FIRST_VF; fn == VHP_MODEL_PARENT && k < m->cfg.nfn; k++)
+		pending |= hb_request_pending(m, k);
+	if (pending)
+		hb_violation(m, "flr-done-pending", NULL, "flr_done of function %u before its reads have ended",
+			     hb_number(fn));
+	m->fn[fn].flr = false;
+}
+
+static bool in_process(const struct vhp_model *m, unsigned int fn)
+{
+	return (hb_is_vf(fn) ? m->in.cfg_vf_flr_in_process[0] >> fn
+			     : (uint32_t)m->in.cfg_flr_in_process >> hb_number(fn)) &
+		1;
+}
+
 static void flr_sample(struct vhp_model *m)
 {
-	for (unsigned int fn = 0; fn < m->cfg.nfn; fn++) {
+	for (unsigned int fn = 0; fn <= VHP_MODEL_PARENT; fn++) {
 		struct hb_function *f = &m->fn[fn];
-		bool done = m->out.cfg_flr_done >> fn & 1;
+		bool done = hb_is_vf(fn) ? m->out.cfg_vf_flr_done && m->out.cfg_vf_flr_func_num == fn
+					 : m->out.cfg_flr_done >> hb_number(fn) & 1;
 
-		if (!done) {
+		if (!done)
 			f->done_stray = 0;
-		} else if (m->in.cfg_flr_in_process >> fn & 1) {
-			if (hb_request_pending(m, fn))
-				hb_violation(m, "flr-done-pending", NULL,
-					     "flr_done of function %u before its reads have ended", fn);
-			f->flr = false;
-		} else if (++f->done_stray > DONE_GRACE) {
-			hb_violation(m, "flr-done-stray", NULL, "flr_done of function %u and no FLR in process", fn);
-		}
+		else if (vhp_model_present(m, fn) && in_process(m, fn))
+			flr_done(m, fn);
+		else if (!vhp_model_present(m, fn) || ++f->done_stray > DONE_GRACE)
+			hb_violation(m, "flr-done-stray", NULL, "flr_done of function %u and no FLR in process",
+				     hb_number(fn));
 	}
-	if (m->out.cfg_flr_done >> m->cfg.nfn)
-		hb_violation(m, "flr-done-stray", NULL, "flr_done of a function that is not there: 0x%x",
-			     m->out.cfg_flr_done);
+	if (m->out.cfg_vf_flr_done && !hb_is_vf(m->out.cfg_vf_flr_func_num))
+		hb_violation(m, "flr-done-stray", NULL, "flr_done of virtual function %u, which is not there",
+			     m->out.cfg_vf_flr_func_num);
 }
 
 int vhp_model_flr(struct vhp_model *m, unsigned int fn)
 {
-	uint32_t v = devctl(m, fn);
+	uint32_t v = hb_is_vf(fn) ? 0 : devctl(m, fn);
 
 	return vhp_model_config_write(m, fn, cap_pcie(m) + 8, v | DEVCTL_FLR, 0x3);
 }
 
 bool vhp_model_flr_busy(const struct vhp_model *m, unsigned int fn)
 {
-	return m->fn[fn].flr || (m->in.cfg_flr_in_process >> fn & 1);
+	return m->fn[fn].flr || in_process(m, fn);
 }
 
 int vhp_model_msix_control(struct vhp_model *m, unsigned int fn, bool enable, bool function_mask)
 {
 	uint32_t v = (enable ? 1u << 31 : 0) | (function_mask ? 1u << 30 : 0);
 
-	return vhp_model_config_write(m, fn, cap_msix(m), v, 0xc);
+	return vhp_model_config_write(m, fn, hb_cap_msix(m), v, 0xc);
 }
 
 /* ------------------------------------------------------------------------------------------ cfg_ext: host's accesses */
@@ -229,8 +276,10 @@ static int ext_access(struct vhp_model *m, unsigned int fn, unsigned int off, bo
 {
 	int rc;
 
-	if (fn >= m->cfg.nfn || off > 4092 || (off & 3))
+	if ((fn >= m->cfg.nfn && !(fn == VHP_MODEL_PARENT && hb_sriov(m))) || off > 4092 || (off & 3))
 		return -EINVAL;
+	if (!vhp_model_present(m, fn))
+		return -ENXIO; /* the block answers UR */
 	while (!m->link_down && (m->reset_left || !m->out_valid))
 		vhp_model_step(m, 1);
 	if (m->link_down)
@@ -278,6 +327,8 @@ int vhp_model_config_write(struct vhp_model *m, unsigned int fn, unsigned int of
 		return 0;
 	}
 	mask &= f->wmask[off / 4];
+	if (hb_in_sriov(m, fn, off))
+		return hb_sriov_write(m, fn, off, v, mask);
 	f->cfg[off / 4] = (f->cfg[off / 4] & ~mask) | (v & mask);
 	return 0;
 }
@@ -306,6 +357,13 @@ static void ext_sample(struct vhp_model *m)
 
 /* ------------------------------------------------------------------------------------------ cfg_mgmt */
 
+static int mgmt_function(const struct vhp_model *m)
+{
+	unsigned int number = m->out.cfg_mgmt_function_number;
+
+	return hb_sriov(m) && number == hb_number(VHP_MODEL_PARENT) ? (int)VHP_MODEL_PARENT : hb_index(m, number);
+}
+
 static void mgmt_sample(struct vhp_model *m)
 {
 	const struct vhp_edge_out *o = &m->out;
@@ -319,7 +377,7 @@ static void mgmt_sample(struct vhp_model *m)
 			return;
 		if (o->cfg_mgmt_read && o->cfg_mgmt_write)
 			hb_violation(m, "mgmt-request", NULL, "cfg_mgmt_read and cfg_mgmt_write together");
-		if (o->cfg_mgmt_function_number >= m->cfg.nfn) {
+		if (mgmt_function(m) < 0) {
 			hb_violation(m, "mgmt-request", NULL, "function %u is not there", o->cfg_mgmt_function_number);
 			return;
 		}
@@ -339,7 +397,7 @@ static void mgmt_sample(struct vhp_model *m)
 	}
 	if (m->mgmt_wait && --m->mgmt_wait)
 		return;
-	f = &m->fn[o->cfg_mgmt_function_number];
+	f = &m->fn[mgmt_function(m)];
 	m->in.cfg_mgmt_read_data = f->cfg[o->cfg_mgmt_addr & 0x3ff];
 	if (o->cfg_mgmt_write) {
 		for (unsigned int i = 0; i < 4; i++)
@@ -372,7 +430,7 @@ static unsigned int log2_128(unsigned int bytes)
 void hb_config_drive(struct vhp_model *m)
 {
 	struct vhp_edge_in *in = &m->in;
-	unsigned int msix = cap_msix(m) / 4;
+	unsigned int msix = hb_cap_msix(m) / 4;
 
 	in->cfg_mgmt_read_write_done = !m->mgmt_busy && m->mgmt_wait;
 	if (!m->mgmt_busy)
@@ -381,7 +439,7 @@ void hb_config_drive(struct vhp_model *m)
 	in->cfg_ext_write_received = m->ext_write;
 	if (m->ext_read || m->ext_write) {
 		in->cfg_ext_register_number = (uint16_t)m->ext_reg;
-		in->cfg_ext_function_number = (uint8_t)m->ext_fn;
+		in->cfg_ext_function_number = (uint8_t)hb_number(m->ext_fn);
 		in->cfg_ext_write_data = m->ext_wdata;
 		in->cfg_ext_write_byte_enable = (uint8_t)m->ext_be;
 		m->ext_read = m->ext_write = false;
@@ -391,19 +449,24 @@ void hb_config_drive(struct vhp_model *m)
 	in->cfg_rcb_status = m->cfg.rcb == 128 ? 0xf : 0;
 	in->cfg_function_status = 0;
 	in->cfg_flr_in_process = in->cfg_interrupt_msix_enable = in->cfg_interrupt_msix_mask = 0;
-	for (unsigned int fn = 0; fn < m->cfg.nfn; fn++) {
+	for (unsigned int fn = 0; fn <= VHP_MODEL_PARENT; fn++) {
 		const struct hb_function *f = &m->fn[fn];
-		unsigned int status = (f->cfg[1] & 7) | (f->cfg[1] >> 10 & 1) << 3;
+		unsigned int n = hb_number(fn), status = (f->cfg[1] & 7) | (f->cfg[1] >> 10 & 1) << 3;
 
-		in->cfg_function_status |= (uint16_t)(status << (4 * fn));
-		in->cfg_flr_in_process |= (uint8_t)(f->flr << fn);
-		in->cfg_interrupt_msix_enable |= (uint8_t)((f->cfg[msix] >> 31 & 1) << fn);
-		in->cfg_interrupt_msix_mask |= (uint8_t)((f->cfg[msix] >> 30 & 1) << fn);
+		if (hb_is_vf(fn) || !vhp_model_present(m, fn))
+			continue;
+		in->cfg_function_status |= (uint16_t)(status << (4 * n));
+		in->cfg_flr_in_process |= (uint8_t)(f->flr << n);
+		in->cfg_interrupt_msix_enable |= (uint8_t)((f->cfg[msix] >> 31 & 1) << n);
+		in->cfg_interrupt_msix_mask |= (uint8_t)((f->cfg[msix] >> 30 & 1) << n);
 	}
+	if (hb_sriov(m))
+		hb_sriov_drive(m);
 }
 
 bool hb_config_idle(const struct vhp_model *m)
 {
 	return !m->ext_busy && !m->mgmt_busy && !m->mgmt_wait && !m->in.cfg_mgmt_read_write_done &&
-		!m->in.cfg_flr_in_process && !m->in.cfg_ext_read_received && !m->in.cfg_ext_write_received;
+		!m->in.cfg_flr_in_process && !m->in.cfg_vf_flr_in_process[0] && !m->in.cfg_ext_read_received &&
+		!m->in.cfg_ext_write_received;
 }

@@ -92,6 +92,7 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 {
 	const uint32_t *d = m->rq.pkt;
 	unsigned int type, dwords, fn, tag, first_be, last_be, bytes, off;
+	int index;
 	const char *fault;
 	uint64_t addr;
 	bool live;
@@ -102,7 +103,7 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 		FAIL("rq-length", "descriptor of %u dwords", b->valid_dw);
 	dwords = bits_get(d, 64, 11);
 	type = bits_get(d, 75, 4);
-	fn = bits_get(d, 80, 8);
+	index = hb_index(m, bits_get(d, 80, 8));
 	tag = bits_get(d, 96, 8);
 	addr = bits_get(d, 0, 64) & ~3ull;
 	first_be = bits_get(b->user, 0, 4);
@@ -124,8 +125,9 @@ static void rq_first(struct vhp_model *m, const struct hb_beat *b)
 		FAIL("rq-completer-id", "completer ID is not 0 in a request routed by address");
 	if (bits_get(d, 127, 1))
 		FAIL("rq-ecrc", "force ECRC set");
-	if (fn >= m->cfg.nfn)
-		FAIL("rq-function", "function %u is not there", fn);
+	if (index < 0)
+		FAIL("rq-function", "function %u is not there", (unsigned int)bits_get(d, 80, 8));
+	fn = (unsigned int)index;
 	if (bits_get(b->user, 4, 4) || bits_get(b->user, 12, 4) || bits_get(b->user, 16, 4) ||
 	    bits_get(b->user, 37, 24) || bits_get(b->user, 67, 6))
 		FAIL("rq-tuser", "fields of a second TLP, addr_offset or TPH are not 0");
@@ -207,7 +209,7 @@ static void rq_done(struct vhp_model *m, const struct hb_beat *b)
 	const uint32_t *d = m->rq.pkt;
 	bool write = bits_get(d, 75, 4) == 1;
 	struct hb_up u = {
-		.fn = bits_get(d, 80, 8),
+		.fn = (unsigned int)hb_index(m, bits_get(d, 80, 8)),
 		.tag = bits_get(d, 96, 8),
 		.dwords = bits_get(d, 64, 11),
 		.addr = bits_get(d, 0, 64) & ~3ull,
@@ -404,7 +406,7 @@ static void rc_descriptor(const struct vhp_model *m, const struct hb_cpl *c, uin
 	bits_or(d, 32, 11, c->dwords);
 	bits_or(d, 43, 3, c->status);
 	bits_or(d, 46, 1, c->poisoned);
-	bits_or(d, 48, 16, c->fn);
+	bits_or(d, 48, 16, hb_number(c->fn));
 	bits_or(d, 64, 8, c->tag);
 	bits_or(d, 89, 3, c->tc);
 	bits_or(d, 92, 3, c->attr);

@@ -18,7 +18,8 @@
 
 const char *argp_program_version = "vhp-sim " VHP_VERSION;
 
-#define MAX_PORTS 2u		/* of vhp_pkg::NumPorts, the Verilated card */
+#define MAX_PORTS 4u		/* of vhp_pkg::NumPorts, the Verilated card */
+#define DEFAULT_PORTS 2u	/* those of physical functions */
 #define CHUNK 64u		/* cycles between two looks at the sockets */
 #define BOOT_CYCLES 20000000ull /* 80 ms of simulated time until configuration space must be on */
 #define FAULTS_LOGGED 20u	/* DMA faults written to the log one by one */
@@ -88,7 +89,9 @@ enum {
 static const struct argp_option option_table[] = {
 	{ "socket-dir", 'd', "DIR", 0, "directory for the sockets fn0.sock, fn1.sock, ... (required; made if absent)",
 	  0 },
-	{ "ports", KEY_PORTS, "N", 0, "vhost-pci-net functions to offer, 1 to 2 (default 2)", 0 },
+	{ "ports", KEY_PORTS, "N", 0,
+	  "vhost-pci-net functions to offer, 1 to 4 (default 2); 3 and 4 are virtual functions, which are enabled for it",
+	  0 },
 	{ "config-window", KEY_WINDOW, "pcie4|full", 0,
 	  "configuration space that user logic answers: pcie4 0xb0..0xbf (default), full 0x90..0xff with the virtio capabilities",
 	  0 },
@@ -426,6 +429,16 @@ static void become(struct sim *s, enum card card)
 	s->since = vhp_model_cycle(s->m);
 }
 
+/* What the host does with pci-pf-stub and sriov_numvfs, for the ports that are virtual functions. */
+static int enable_vfs(struct sim *s)
+{
+	int rc = s->nfn > VHP_MODEL_FIRST_VF ? vhp_model_sriov(s->m, s->nfn - VHP_MODEL_FIRST_VF) : 0;
+
+	if (rc)
+		fprintf(stderr, "vhp-sim: the virtual functions cannot be enabled: %s\n", strerror(-rc));
+	return rc;
+}
+
 /* After IPROG: the link is down for a while, the image is loaded, the firmware boots. Called between other work. */
 static void load_card(struct sim *s)
 {
@@ -451,6 +464,7 @@ static void load_card(struct sim *s)
 		become(s, CARD_BOOTS);
 	} else if (s->card == CARD_BOOTS && booted(s->m)) {
 		fprintf(stderr, "vhp-sim: the link is up\n");
+		enable_vfs(s);
 		for (unsigned int i = 0; i < s->nfn; i++)
 			vhp_server_link_up(s->fn[i]);
 		become(s, CARD_RUNS);
@@ -547,6 +561,8 @@ static int start(struct sim *s)
 				s->o.firmware, BOOT_CYCLES);
 		return 1;
 	}
+	if (enable_vfs(s))
+		return 1;
 	if (mkdir(s->o.dir, 0777) && errno != EEXIST) {
 		fprintf(stderr, "vhp-sim: --socket-dir %s: %s\n", s->o.dir, strerror(errno));
 		return 1;
@@ -581,7 +597,7 @@ int main(int argc, char **argv)
 	int rc;
 
 	vhp_model_defaults(&s.o.model);
-	s.o.ports = MAX_PORTS;
+	s.o.ports = DEFAULT_PORTS;
 	s.o.flash_divide = 10000;
 	s.o.model.dma_faults_fatal = false;
 	if (argp_parse(&parser, argc, argv, 0, NULL, &s.o))

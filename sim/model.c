@@ -47,7 +47,7 @@ void vhp_model_defaults(struct vhp_model_config *cfg)
 static const char *config_fault(const struct vhp_model_config *c)
 {
 	if (c->nfn < 1 || c->nfn > VHP_MODEL_MAX_FN)
-		return "functions: 1 to 4";
+		return "functions: 1 to 5";
 	if (!(c->up_rate >= 1 && c->up_rate <= 256 && c->down_rate >= 1 && c->down_rate <= 256))
 		return "link rates: 1 to 256 bytes per cycle";
 	if (c->rcb != 64 && c->rcb != 128)
@@ -361,6 +361,10 @@ int vhp_model_enable(struct vhp_model *m, unsigned int fn)
 	uint32_t devctl = 0x2810u & ~0x70e0u;
 	int rc;
 
+	if (fn >= VHP_MODEL_FIRST_VF && fn < VHP_MODEL_MAX_FN) {
+		rc = vhp_model_present(m, fn) ? 0 : vhp_model_sriov(m, m->cfg.nfn - VHP_MODEL_FIRST_VF);
+		return rc ? rc : vhp_model_config_write(m, fn, 0x04, 0x0004, 0x3);
+	}
 	devctl |= (uint32_t)(__builtin_ctz(m->cfg.mps) - 7) << 5;
 	devctl |= (uint32_t)(__builtin_ctz(m->cfg.mrrs) - 7) << 12;
 	devctl |= m->cfg.ext_tag ? 1u << 8 : 0;

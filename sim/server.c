@@ -21,6 +21,9 @@ struct vhp_server {
 	int irq[VECTORS]; /* eventfds, -1 = not tied */
 	unsigned int tied;
 	bool set_up_later; /* a client came while the link was down */
+	/* Of a virtual function: what vfio-pci shows instead of what the function has (no ids, BARs, memory enable). */
+	bool vf, memory;
+	uint32_t bar[6];
 	struct vhp_server_stats st;
 };
 
@@ -62,14 +65,56 @@ static uint32_t get(struct vhp_server *s, unsigned int off)
 	return v;
 }
 
+static uint64_t bar_mask(const struct vhp_server *s, unsigned int reg)
+{
+	uint64_t size = vhp_model_bar_size(s->fn, reg & ~1u);
+
+	return size ? ~(size - 1) >> (reg & 1 ? 32 : 0) & 0xffffffff : 0;
+}
+
+/* A dword of configuration space as the client sees it. */
+static uint32_t shown(const struct vhp_server *s, unsigned int off, uint32_t v)
+{
+	unsigned int reg = (off - 0x10) / 4;
+
+	if (!s->vf)
+		return v;
+	if (off == 0)
+		return 0x107f1af4;
+	if (off == COMMAND)
+		return v | (s->memory ? COMMAND_MEMORY : 0);
+	if (off >= 0x10 && off < 0x28)
+		return s->bar[reg] | (reg & 1 || !bar_mask(s, reg) ? 0 : reg == 2 ? 0xc : 0x4);
+	return v;
+}
+
+/* The client's write to what is only shown. */
+static void shadow_write(struct vhp_server *s, unsigned int off, uint32_t v, unsigned int be)
+{
+	uint32_t mask = 0;
+
+	for (unsigned int i = 0; i < 4; i++)
+		mask |= be >> i & 1 ? 0xffu << (8 * i) : 0;
+	if (off == COMMAND && (be & 1))
+		s->memory = v & COMMAND_MEMORY;
+	if (off < 0x10 || off >= 0x28)
+		return;
+	off = (off - 0x10) / 4;
+	s->bar[off] = ((s->bar[off] & ~mask) | (v & mask)) & (uint32_t)bar_mask(s, off);
+}
+
 static int config_read(struct vhp_server *s, uint64_t off, uint8_t *buf, uint32_t count)
 {
 	while (count) {
 		uint32_t v;
+		int rc;
 		unsigned int skip = off & 3, n = 4 - skip < count ? 4 - skip : count;
 
-		if (vhp_model_config_read(s->m, s->fn, (unsigned int)off & ~3u, &v) == -ETIMEDOUT)
+		rc = vhp_model_config_read(s->m, s->fn, (unsigned int)off & ~3u, &v);
+		if (rc == -ETIMEDOUT)
 			return -EIO;
+		if (!rc)
+			v = shown(s, (unsigned int)off & ~3u, v);
 		for (unsigned int i = 0; i < n; i++)
 			buf[i] = (uint8_t)(v >> (8 * (skip + i)));
 		off += n;
@@ -102,6 +147,8 @@ static int config_write(struct vhp_server *s, uint64_t off, const uint8_t *buf, 
 			rc = reset(s);
 			continue;
 		}
+		if (s->vf)
+			shadow_write(s, reg, v, be);
 		rc = vhp_model_config_write(s->m, s->fn, reg, v, be);
 	}
 	/* As on a bus: what goes to a card that is not there is lost. */
@@ -113,6 +160,8 @@ static uint32_t memory_on(struct vhp_server *s)
 {
 	uint32_t command = get(s, COMMAND) & 0xffff;
 
+	if (s->vf)
+		return COMMAND_MEMORY; /* its memory is on by VF MSE */
 	if (!(command & COMMAND_MEMORY))
 		vhp_model_config_write(s->m, s->fn, COMMAND, command | COMMAND_MEMORY, 0x3);
 	return command;
@@ -295,6 +344,8 @@ static void connected(void *arg)
 {
 	struct vhp_server *s = arg;
 
+	s->memory = true;
+	memset(s->bar, 0, sizeof(s->bar));
 	s->set_up_later = !vhp_model_config_enabled(s->m);
 	if (!s->set_up_later && set_up(s))
 		say(s, "the card does not answer configuration requests");
@@ -406,6 +457,7 @@ int vhp_server_create(struct vhp_model *m, unsigned int fn, const char *dir, str
 		return -ENOMEM;
 	s->m = m;
 	s->fn = fn;
+	s->vf = fn >= VHP_MODEL_FIRST_VF;
 	for (unsigned int v = 0; v < VECTORS; v++)
 		s->irq[v] = -1;
 	for (unsigned int bar = 0; bar < 6; bar++)

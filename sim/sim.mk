@@ -9,7 +9,7 @@ include sim/verilate.mk
 
 SIM_HDRS := $(wildcard sim/*.h) host-driver/access/vfio_user_proto.h
 SIM_CFLAGS = -std=c17 -D_GNU_SOURCE -DVHP_VERSION='"$(VERSION)"' -O2 -g -Wall -Wextra -Werror -Isim -I$(B)/gen/include -Ifirmware/include -Ihost-driver/access
-SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/rootcomplex.c sim/memmap.c sim/model.c \
+SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/hb_sriov.c sim/rootcomplex.c sim/memmap.c sim/model.c \
 	sim/vfio_user.c sim/server.c sim/nor.c sim/nor_array.c sim/fpga.c sim/flash.c
 SIM_LIB_OBJS := $(SIM_LIB_SRCS:sim/%.c=$(B)/obj-sim/%.o)
 

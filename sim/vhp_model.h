@@ -33,7 +33,13 @@
 
 #include "edge.h"
 
-#define VHP_MODEL_MAX_FN 4
+/*
+ * Functions as the card counts them: 0..2 are physical functions, 3 and 4 virtual functions of physical function 3. That
+ * one has nothing but its configuration space, reached as function VHP_MODEL_PARENT. With nfn <= 3 there is no SR-IOV.
+ */
+#define VHP_MODEL_MAX_FN 5
+#define VHP_MODEL_FIRST_VF 3
+#define VHP_MODEL_PARENT VHP_MODEL_MAX_FN
 
 enum vhp_config_window {
 	VHP_WINDOW_PCIE4, /**< user logic answers 0xb0..0xbf */
@@ -194,14 +200,22 @@ int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
 /**
  * Configuration space of a function, dword aligned @p off 0..4092. Reads give all ones for a function that is not there.
  *
- * @return 0; -EAGAIN: the card answers with Configuration Request Retry Status (firmware is still booting)
+ * @return 0; -EAGAIN: the card answers with Configuration Request Retry Status (firmware is still booting); -ENXIO: a
+ *         virtual function that is not enabled; -EPERM: a write that software must not make (rule sriov-software)
  */
 int vhp_model_config_read(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t *v);
 int vhp_model_config_write(struct vhp_model *m, unsigned int fn, unsigned int off, uint32_t v,
 			   unsigned int byte_enable);
 
-/** What firmware would do: BARs placed, MPS, MRRS and tags from the configuration, memory space and bus master on. */
+/**
+ * What firmware would do: BARs placed, MPS, MRRS and tags from the configuration, memory space and bus master on. Of a
+ * virtual function bus master; all of them are enabled first if they are not.
+ */
 int vhp_model_enable(struct vhp_model *m, unsigned int fn);
+/** What an operating system does to have @p vfs virtual functions of the parent, 0 to nfn - 3; those that are there go first. */
+int vhp_model_sriov(struct vhp_model *m, unsigned int vfs);
+/** The function is there: physical, or virtual and enabled. */
+bool vhp_model_present(const struct vhp_model *m, unsigned int fn);
 /** Program one MSI-X table entry by BAR writes. */
 int vhp_model_msix_entry(struct vhp_model *m, unsigned int fn, unsigned int vector, uint64_t addr, uint32_t data,
 			 bool masked);

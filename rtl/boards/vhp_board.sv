@@ -117,6 +117,10 @@ module vhp_board #(
   logic [15:0]           cfg_function_status;
   logic [9:0]            cfg_mgmt_addr, cfg_ext_register_number;
   logic [31:0]           cfg_mgmt_write_data, cfg_mgmt_read_data, cfg_ext_write_data, cfg_ext_read_data;
+  logic [503:0]          cfg_vf_status;
+  logic [251:0]          cfg_vf_flr_in_process, cfg_interrupt_msix_vf_enable, cfg_interrupt_msix_vf_mask;
+  logic [7:0]            cfg_vf_flr_func_num;
+  logic                  cfg_vf_flr_done;
   logic                  power_state_change, card_idle;
   // Configuration logic.
   logic                  flash_sck, icap_csib, icap_rdwrb, icap_avail;
@@ -231,16 +235,15 @@ module vhp_board #(
     .cfg_local_error_valid             (),
     .cfg_local_error_out               (),
     .cfg_hot_reset_out                 (),
-    // No virtual functions.
-    .cfg_vf_status                     (),
+    .cfg_vf_status,
+    .cfg_vf_flr_in_process,
+    .cfg_vf_flr_func_num,
+    .cfg_vf_flr_done,
+    .cfg_interrupt_msix_vf_enable,
+    .cfg_interrupt_msix_vf_mask,
     .cfg_vf_power_state                (),
     .cfg_vf_tph_requester_enable       (),
     .cfg_vf_tph_st_mode                (),
-    .cfg_vf_flr_in_process             (),
-    .cfg_vf_flr_func_num               (8'd0),
-    .cfg_vf_flr_done                   (1'b0),
-    .cfg_interrupt_msix_vf_enable      (),
-    .cfg_interrupt_msix_vf_mask        (),
     // MSI-X messages are the card's own memory writes: the block's port rests.
     .cfg_interrupt_int                 (4'd0),
     .cfg_interrupt_pending             (4'd0),
@@ -457,6 +460,12 @@ module vhp_board #(
     .cfg_flr_done,
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
+    .cfg_vf_status,
+    .cfg_vf_flr_in_process,
+    .cfg_vf_flr_func_num,
+    .cfg_vf_flr_done,
+    .cfg_interrupt_msix_vf_enable,
+    .cfg_interrupt_msix_vf_mask,
     .flash_sck,
     .flash_cs_n,
     .flash_dq_out,

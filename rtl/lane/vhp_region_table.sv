@@ -38,7 +38,7 @@ module vhp_region_table #(
 
   initial begin
     if (Rows != 8) $fatal(1, "vhp_region_table: MaxRegions %0d, the register map has 8 rows per port (%m)", Rows);
-    if (Ports < 1 || Ports > 3) $fatal(1, "vhp_region_table: NumPorts %0d is not in 1..3 (%m)", Ports);
+    if (Ports < 1 || Ports > 4) $fatal(1, "vhp_region_table: NumPorts %0d is not in 1..4 (%m)", Ports);
     if (Lookups < 1 || Lookups > 4) $fatal(1, "vhp_region_table: Lookups %0d is not in 1..4 (%m)", Lookups);
     if (vhp_lane_pkg::XlateLat != 5) $fatal(1, "vhp_region_table: the pipeline has 5 stages (%m)");
   end
@@ -53,7 +53,7 @@ module vhp_region_table #(
   logic        wr, wr1_q, wr2_q;
   at_t         wr_at, wr1_at_q, wr2_at_q;
   logic [63:0] wr_offset_q;
-  assign wr    = rgn_wr_i.valid && rgn_wr_i.row < 5'(8 * Ports);
+  assign wr    = rgn_wr_i.valid && {1'b0, rgn_wr_i.row} < 6'(8 * Ports);
   assign wr_at = at_t'(rgn_wr_i.row);
 
   always_ff @(posedge clk_i) begin

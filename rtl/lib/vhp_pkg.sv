@@ -9,9 +9,12 @@
 package vhp_pkg;
 
   // ---------------------------------------------------------------- sizes
-  localparam int unsigned NumPorts     = 2;   // vhost-pci-net functions, 1..3 (physical functions 1..3)
+  localparam int unsigned NumPorts     = 4;   // vhost-pci-net functions, 1..4
   localparam int unsigned PairsPerPort = 2;   // queue pairs per port, 1..4
   localparam int unsigned NumFn        = NumPorts + 1;             // function 0 is the peer function
+  localparam int unsigned NumPf        = NumFn < 3 ? NumFn : 3;    // 0..2 are physical functions
+  localparam int unsigned NumVf        = NumFn - NumPf;            // 3 and 4 are virtual functions of physical function
+  localparam int unsigned VfPf         = 3;                        // VfPf, which is nothing else
   localparam int unsigned NumLanes     = NumPorts * PairsPerPort * 2;
   localparam int unsigned NumQueues    = NumLanes * 2;             // a source and a sink per lane
   localparam int unsigned LaneW        = $clog2(NumLanes);

@@ -50,9 +50,11 @@ module vhp_notify (
   localparam int unsigned Pairs = vhp_pkg::PairsPerPort;
 
   initial begin
-    if (Ports < 1 || Ports > 3 || Pairs < 1 || Pairs > 4) $fatal(1, "NumPorts or PairsPerPort out of range (%m)");
+    if (Ports < 1 || Ports > 4 || Pairs < 1 || Pairs > 4) $fatal(1, "NumPorts or PairsPerPort out of range (%m)");
+    if (vhp_pkg::PeerVecBase + (Ports - 1) * vhp_pkg::PeerVecStep + vhp_pkg::PeerVqs > vhp_pkg::VecPerFn) begin
+      $fatal(1, "%0d ports of %0d pairs need more than %0d vectors of function 0 (%m)", Ports, Pairs, vhp_pkg::VecPerFn);
+    end
     if (vhp_pkg::PeerVqs > vhp_pkg::PeerVecStep) $fatal(1, "PeerVecStep is smaller than PeerVqs (%m)");
-    if (vhp_pkg::PeerVecBase + Ports * vhp_pkg::PeerVecStep > vhp_pkg::VecPerFn) $fatal(1, "VecPerFn too small (%m)");
   end
 
   // ---------------------------------------------------------------- doorbells

@@ -38,12 +38,17 @@ module vhp_cc_send (
 
   vhp_pcie_pkg::cc_chunk_t c;
   vhp_pcie_pkg::cc_desc_t  desc;
+  vhp_pcie_pkg::cq_desc_t  request;   // as it came: with the block's function number
   assign c = chunk_i[pick];
+  always_comb begin
+    request      = c.request;
+    request.func = vhp_pcie_pkg::block_fn(c.request.func);
+  end
   always_comb begin
     desc                = '0;
     desc.attr           = c.request.attr;
     desc.tc             = c.request.tc;
-    desc.completer_func = c.request.func;
+    desc.completer_func = request.func;
     desc.tag            = c.request.tag;
     desc.requester_id   = c.request.requester_id;
     desc.status         = c.status;
@@ -92,7 +97,7 @@ module vhp_cc_send (
       desc_q <= desc;
       n_q    <= c.status != vhp_pcie_pkg::CplSc ? 6'd5 : c.dwords;
       pay_q  <= chunk_data_i[pick];
-      if (c.status != vhp_pcie_pkg::CplSc) pay_q[4:0] <= {c.request, 13'd0, c.tph, c.last_be, c.first_be};
+      if (c.status != vhp_pcie_pkg::CplSc) pay_q[4:0] <= {request, 13'd0, c.tph, c.last_be, c.first_be};
     end
     if (rst_i) begin
       cc_valid_o <= 1'b0;

@@ -59,7 +59,7 @@ module vhp_cfg_ext #(
   logic       in_ready, head_valid, pop;
   logic [3:0] level;
   wire        hit = register_number_i >= First && register_number_i <= Last;
-  assign in = '{write: write_received_i, func: function_number_i, index: 8'(register_number_i - First),
+  assign in = '{write: write_received_i, func: vhp_pcie_pkg::block_fn(function_number_i), index: 8'(register_number_i - First),
                 be: write_byte_enable_i, data: write_data_i};
 
   vhp_stream_fifo #(.Width($bits(access_t)), .Depth(8)) u_fifo (

@@ -5,7 +5,8 @@
 // Purpose     The hard block shows Bus Master Enable per function, but MPS and MRRS as one value and extended tags not
 //             at all, so the Device Control register of every function is read through cfg_mgmt: every
 //             PollCycles, and at once after a configuration write or a change of the status outputs.
-//             Only functions with Bus Master Enable are read, and bme_o of a function rises when its register was.
+//             Only functions with Bus Master Enable are read, and bme_o of a function rises when its register was. For a
+//             virtual function the register is its physical function's (PCIe 9.3.5.4).
 // Handshake   cfg_mgmt: read stays 1 until read_write_done.
 // Latency     About 10 cycles per function after a change, with busy_o set from the cycle after the change.
 // Parameters  PollCycles  256..65535
@@ -20,7 +21,7 @@ module vhp_cfg_status #(
   input  logic        cfg_write_i,              // any configuration write (cfg_ext_write_received)
   input  logic [1:0]  cfg_max_payload_i,
   input  logic [2:0]  cfg_max_read_req_i,
-  input  logic [15:0] cfg_function_status_i,
+  input  logic [vhp_pkg::NumFn-1:0] master_i,   // Bus Master Enable as the block shows it
   input  logic [3:0]  cfg_rcb_status_i,
 
   output logic [9:0]  mgmt_addr_o,
@@ -48,12 +49,13 @@ module vhp_cfg_status #(
   logic [15:0] timer_q;
   logic        again_q;
   logic [7:0]  fn_q;
-  logic [24:0] watch_q;
-  logic [NumFn-1:0] ext_q, fresh_q, bme;
+  logic [NumFn+8:0] watch_q;
+  logic [NumFn-1:0] ext_q, fresh_q, rcb, bme;
+  assign bme = master_i;
 
-  always_comb for (int unsigned k = 0; k < NumFn; k++) bme[k] = cfg_function_status_i[4*k+2];
+  always_comb for (int unsigned k = 0; k < NumFn; k++) rcb[k] = cfg_rcb_status_i[vhp_pcie_pkg::pf_of(k)];
 
-  wire [24:0] watch = {cfg_rcb_status_i, cfg_function_status_i, cfg_max_read_req_i, cfg_max_payload_i};
+  wire [NumFn+8:0] watch = {cfg_rcb_status_i, master_i, cfg_max_read_req_i, cfg_max_payload_i};
   wire        trigger = cfg_write_i || watch != watch_q;
 
   // Encodings above the hard block's own limits (1024 and 4096 bytes) are cut to them.
@@ -69,7 +71,7 @@ module vhp_cfg_status #(
   wire unused = &{1'b0, mgmt_read_data_i[31:15], mgmt_read_data_i[11:9], mgmt_read_data_i[4:0]};
 
   assign mgmt_addr_o     = DevCtlDword;
-  assign mgmt_function_o = fn_q;
+  assign mgmt_function_o = fn_q < 8'(vhp_pkg::NumPf) ? fn_q : 8'(vhp_pkg::VfPf);
   assign mgmt_read_o     = state_q == StRead;
   assign busy_o          = state_q != StWait || again_q || trigger;
 
@@ -119,7 +121,7 @@ module vhp_cfg_status #(
   always_ff @(posedge clk_i) begin
     bme_o     <= rst_i ? '0 : bme & fresh_q;
     ext_tag_o <= !rst_i && &(ext_q | ~bme_o);
-    rcb128_o  <= !rst_i && &(cfg_rcb_status_i[NumFn-1:0] | ~bme_o);
+    rcb128_o  <= !rst_i && &(rcb | ~bme_o);
   end
 
 endmodule

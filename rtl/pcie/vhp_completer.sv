@@ -225,7 +225,8 @@ module vhp_completer (
 
     unique case (state_q)
       StIdle: begin
-        desc_q     <= in_desc;
+        desc_q      <= in_desc;
+        desc_q.func <= vhp_pcie_pkg::block_fn(in_desc.func);
         first_be_q <= in_first_be;
         last_be_q  <= in_last_be;
         tph_q      <= in_tph;

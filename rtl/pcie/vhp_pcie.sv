@@ -99,6 +99,13 @@ module vhp_pcie #(
   // MSI-X control bits; the messages are posted writes on RQ.
   input  logic [3:0]   cfg_interrupt_msix_enable,
   input  logic [3:0]   cfg_interrupt_msix_mask,
+  // The same of virtual functions; two bits of status each: bus master, enabled.
+  input  logic [503:0] cfg_vf_status,
+  input  logic [251:0] cfg_vf_flr_in_process,
+  output logic [7:0]   cfg_vf_flr_func_num,
+  output logic         cfg_vf_flr_done,
+  input  logic [251:0] cfg_interrupt_msix_vf_enable,
+  input  logic [251:0] cfg_interrupt_msix_vf_mask,
 
   // Host register accesses (BARs), except the MSI-X table and PBA, which are answered here.
   output logic             rb_req_valid_o,
@@ -148,7 +155,25 @@ module vhp_pcie #(
   localparam int unsigned NumFn = vhp_pkg::NumFn;
 
   initial begin
-    if (NumFn > 4) $fatal(1, "vhp_pcie: %0d functions, the hard block has 4 (%m)", NumFn);
+    if (vhp_pkg::NumVf > 2) $fatal(1, "vhp_pcie: %0d virtual functions, 2 have numbers (%m)", vhp_pkg::NumVf);
+  end
+
+  // ---------------------------------------------------------------- physical and virtual functions: the block's ports of both
+  logic [NumFn-1:0] master, present, in_process, block_msix_enable, block_msix_mask;
+  for (genvar k = 0; k < NumFn; k++) begin : g_fn
+    if (k < vhp_pkg::NumPf) begin : g_pf
+      assign present[k]           = 1'b1;
+      assign master[k]            = cfg_function_status[4*k+2];
+      assign in_process[k]        = cfg_flr_in_process[k];
+      assign block_msix_enable[k] = cfg_interrupt_msix_enable[k];
+      assign block_msix_mask[k]   = cfg_interrupt_msix_mask[k];
+    end else begin : g_vf
+      assign present[k]           = cfg_vf_status[2*k];
+      assign master[k]            = cfg_vf_status[2*k] && cfg_vf_status[2*k+1];
+      assign in_process[k]        = cfg_vf_flr_in_process[k];
+      assign block_msix_enable[k] = cfg_interrupt_msix_vf_enable[k];
+      assign block_msix_mask[k]   = cfg_interrupt_msix_vf_mask[k];
+    end
   end
 
   // ---------------------------------------------------------------- configuration
@@ -177,7 +202,7 @@ module vhp_pcie #(
   vhp_cfg_status #(.DevCtlDword(ConfigFull ? 10'h017 : 10'h01e)) u_cfg_status (
     .clk_i, .rst_i,
     .cfg_write_i(cfg_ext_write_received), .cfg_max_payload_i(cfg_max_payload), .cfg_max_read_req_i(cfg_max_read_req),
-    .cfg_function_status_i(cfg_function_status), .cfg_rcb_status_i(cfg_rcb_status),
+    .master_i(master), .cfg_rcb_status_i(cfg_rcb_status),
     .mgmt_addr_o(cfg_mgmt_addr), .mgmt_function_o(cfg_mgmt_function_number), .mgmt_read_o(cfg_mgmt_read),
     .mgmt_read_data_i(cfg_mgmt_read_data), .mgmt_done_i(cfg_mgmt_read_write_done),
     .bme_o(bme), .mps_o(mps), .mrrs_o(mrrs), .ext_tag_o(ext_tag), .rcb128_o(rcb128), .busy_o(status_busy)
@@ -188,7 +213,8 @@ module vhp_pcie #(
   assign cfg_fc_sel           = 3'b100;     // transmit credits available
 
   vhp_flr u_flr (
-    .clk_i, .rst_i, .cfg_flr_in_process_i(cfg_flr_in_process), .cfg_flr_done_o(cfg_flr_done),
+    .clk_i, .rst_i, .in_process_i(in_process), .present_i(present), .parent_i(cfg_flr_in_process[vhp_pkg::VfPf]),
+    .cfg_flr_done_o(cfg_flr_done), .cfg_vf_flr_done_o(cfg_vf_flr_done), .cfg_vf_flr_func_num_o(cfg_vf_flr_func_num),
     .flr_o(flr), .drained_i(drained), .msix_clear_o(msix_clear), .msix_cleared_i(msix_cleared),
     .pending_o(fn_flr_pending_o), .done_i(fn_flr_done_i), .busy_o(flr_busy)
   );
@@ -208,8 +234,8 @@ module vhp_pcie #(
   logic [NumFn-1:0]      active_q;
   always_ff @(posedge clk_i) begin
     active_q <= bme & ~flr;
-    settle_q <= !rst_i && (active_q != (bme & ~flr) || msix_enable_q != cfg_interrupt_msix_enable[NumFn-1:0] ||
-                           msix_mask_q != cfg_interrupt_msix_mask[NumFn-1:0]);
+    settle_q <= !rst_i && (active_q != (bme & ~flr) || msix_enable_q != block_msix_enable ||
+                           msix_mask_q != block_msix_mask);
   end
 
   logic [2:0] mps_max;
@@ -220,8 +246,8 @@ module vhp_pcie #(
 
   always_ff @(posedge clk_i) begin
     cfg_config_space_enable <= !rst_i && config_enable_i;
-    msix_enable_q <= rst_i ? '0 : cfg_interrupt_msix_enable[NumFn-1:0];
-    msix_mask_q   <= cfg_interrupt_msix_mask[NumFn-1:0];
+    msix_enable_q <= rst_i ? '0 : block_msix_enable;
+    msix_mask_q   <= block_msix_mask;
     mps_max_q     <= mps_max;
   end
   assign fn_msix_enable_o = msix_enable_q;
@@ -340,13 +366,14 @@ module vhp_pcie #(
   end
 
   assign idle_o = completer_idle && msix_idle && rd_idle && wr_idle && rq_idle && !status_busy && !flr_busy && ext_idle &&
-                  msix_enable_q == cfg_interrupt_msix_enable[NumFn-1:0] && msix_mask_q == cfg_interrupt_msix_mask[NumFn-1:0] &&
+                  msix_enable_q == block_msix_enable && msix_mask_q == block_msix_mask &&
                   !settle_q;
 
   // Not needed: the link's state is in the others, the completer counts its own non-posted credit, credits of other
   // kinds than ours, tkeep where the descriptor tells the length, functions that are not built.
   wire unused = &{1'b0, user_lnk_up, m_axis_rc_tkeep, m_axis_cq_tkeep, s_axis_rq_tready[3:1], s_axis_cc_tready[3:1],
                   pcie_tfc_npd_av, pcie_cq_np_req_count, cfg_fc_nph, cfg_fc_npd, cfg_fc_cplh, cfg_fc_cpld,
-                  cfg_interrupt_msix_enable, cfg_interrupt_msix_mask};
+                  cfg_function_status, cfg_flr_in_process, cfg_interrupt_msix_enable, cfg_interrupt_msix_mask,
+                  cfg_vf_status, cfg_vf_flr_in_process, cfg_interrupt_msix_vf_enable, cfg_interrupt_msix_vf_mask};
 
 endmodule

@@ -269,6 +269,26 @@ package vhp_pcie_pkg;
   localparam logic [5:0] SeqRead  = 6'd0;
   localparam int unsigned SeqRing = 32;      // writes: {1'b1, place}
 
+  // ---------------------------------------------------------------- function numbers
+  // Inside the card function k belongs to port k - 1. The block has physical functions 0..3 and, from 4 on, their virtual
+  // functions: one of each of 0..2, which nothing uses (PG213: no physical function is without), then those of VfPf.
+  // So virtual function k of the card is number 4 + k of the block, and place k on the ports that have one for each
+  // (cfg_vf_*, cfg_interrupt_msix_vf_*). Both ways; a number that is not built becomes another one that is not.
+  function automatic logic [7:0] block_fn(input logic [7:0] func);
+    unique case (func)
+      8'd3:    block_fn = 8'd7;
+      8'd4:    block_fn = 8'd8;
+      8'd7:    block_fn = 8'd3;
+      8'd8:    block_fn = 8'd4;
+      default: block_fn = func;
+    endcase
+  endfunction
+
+  // The physical function whose settings hold for a function.
+  function automatic int unsigned pf_of(input int unsigned k);
+    pf_of = k < vhp_pkg::NumPf ? k : vhp_pkg::VfPf;
+  endfunction
+
   // ---------------------------------------------------------------- what is built
   // BARs of registers as the board's hard block is configured: function 0: BAR 0 64 KiB, BAR 2 256 KiB; function k:
   // BAR 0 256 KiB. 0 = this BAR is absent. BAR 2 of function k is the aperture, 2^ApertureLog2 bytes.

@@ -312,7 +312,7 @@ module vhp_rd_issue #(
 
   always_ff @(posedge clk_i) begin
     r_valid_q <= !rst_i && issue;
-    r_func_q  <= g_q.func;
+    r_func_q  <= vhp_pcie_pkg::block_fn(g_q.func);
     r_tag_q   <= tag_o;
     r_addr_q  <= g_q.addr[63:2];
     r_lo_q    <= g_q.addr[1:0];

@@ -69,7 +69,7 @@ module vhp_wr_data (
   vhp_pcie_pkg::rq_desc_t h_desc;
   always_comb begin
     h_desc                = '0;
-    h_desc.requester_func = h_q.func;
+    h_desc.requester_func = vhp_pcie_pkg::block_fn(h_q.func);
     h_desc.req_type       = vhp_pcie_pkg::ReqMemWrite;
     h_desc.dword_count    = 11'(h_end_dw) + 11'd1;
     h_desc.dword_addr     = h_q.addr[63:2];

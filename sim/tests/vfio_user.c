@@ -553,6 +553,43 @@ static void test_idle(void)
 	verdict(idle, "an idle card sleeps");
 }
 
+/* A virtual function as vfio-pci shows it: what the function itself has not is made up. */
+static void test_virtual(void)
+{
+	int fd = client(4), two = client(3);
+	uint32_t v = 0, w = 0;
+
+	verdict(fd >= 0 && reg_read(fd, CONFIG, 0, 4, &v) == 0 && v == 0x107f1af4,
+		"virtual function: vendor and device");
+	verdict(reg_read(fd, CONFIG, 4, 2, &v) == 0 && (v & 0xffff) == 2, "memory enable is shown");
+	reg_write(fd, CONFIG, 4, 2, 4);
+	verdict(reg_read(fd, CONFIG, 4, 2, &v) == 0 && (v & 0xffff) == 4 && reg_read(fd, 0, 0, 4, &v) == 0 &&
+			(v & 0xff) == 9,
+		"memory enable is only shown, bus mastership is written");
+	reg_write(fd, CONFIG, 0x10, 4, 0xffffffff);
+	reg_write(fd, CONFIG, 0x1c, 4, 0xffffffff);
+	verdict(reg_read(fd, CONFIG, 0x10, 4, &v) == 0 && v == 0xfffc0004 && reg_read(fd, CONFIG, 0x18, 4, &v) == 0 &&
+			v == 0xc && reg_read(fd, CONFIG, 0x1c, 4, &w) == 0 && w == 0xffffffff,
+		"sizes of the BARs");
+	reg_write(fd, CONFIG, 0x10, 4, 0xfe000000);
+	verdict(reg_read(fd, CONFIG, 0x10, 4, &v) == 0 && v == 0xfe000004 && reg_read(fd, CONFIG, 0x24, 4, &v) == 0 &&
+			v == 0,
+		"an address, and a BAR that is not there");
+	verdict(reg_read(fd, CONFIG, 0xb0, 4, &v) == 0 && (v & 0xff) == 9, "locator of the capability list");
+	/* Its reset keeps what was shown, and is its own. */
+	reg_write(two, CONFIG, 4, 2, 6);
+	reg_write(fd, CONFIG, 0x78, 2, 0x8000);
+	verdict(reg_read(fd, CONFIG, 0x10, 4, &v) == 0 && v == 0xfe000004 && reg_read(fd, CONFIG, 4, 2, &v) == 0 &&
+			(v & 0xffff) == 4 && reg_read(two, CONFIG, 4, 2, &v) == 0 && (v & 0xffff) == 6,
+		"function level reset");
+	close(fd);
+	verdict(reg_read(two, CONFIG, 4, 2, &v) == 0 && (v & 0xffff) == 6 && reg_read(two, 0, 0, 4, &v) == 0 &&
+			(v & 0xff) == 9,
+		"its client leaves, the other virtual function stays");
+	close(two);
+	all_well("virtual functions");
+}
+
 static void test_end(int out)
 {
 	json_t *root;
@@ -644,7 +681,8 @@ int main(int argc, char **argv)
 		(const char *[]){ "--trace", "/nowhere/x.fst", NULL });
 
 	stale_socket();
-	sim = start_sim("vhp-sim.log", &out, (const char *[]){ "--stats", "stats.json", "--seed", "7", NULL });
+	sim = start_sim("vhp-sim.log", &out,
+			(const char *[]){ "--ports", "4", "--stats", "stats.json", "--seed", "7", NULL });
 	verdict(read(out, line, sizeof(line) - 1) == 6 && strcmp(line, "ready\n") == 0,
 		"ready, with a stale socket file in the way");
 	refuses("a second process on the same sockets", "another process serves", (const char *[]){ NULL });
@@ -654,6 +692,7 @@ int main(int argc, char **argv)
 	test_refusals();
 	test_hostile();
 	test_slow_and_rude();
+	test_virtual();
 	test_idle();
 	close(other);
 	test_end(out);

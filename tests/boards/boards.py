@@ -219,11 +219,15 @@ class Checks:
         for file in (f"{base}.bit", f"{base}.mcs", f"{base}.json", "timing.rpt", "utilization.rpt", "drc.rpt", "routed.dcp"):
             expect(file in files, f"{file} was not written")
         config = configuration(record)
-        want = {"TL_PF_ENABLE_REG": str(len(functions)), "axisten_if_enable_client_tag": "true", "extended_tag_field": "true",
-                "MSI_X_OPTIONS": "MSI-X_External", "acs_ext_cap_enable": "true", "SRIOV_CAP_ENABLE": "false",
+        virtual = [f for f in functions if f["vf"] == "1"]
+        want = {"TL_PF_ENABLE_REG": str(len(functions) - len(virtual) + bool(virtual)), "axisten_if_enable_client_tag": "true", "extended_tag_field": "true",
+                "MSI_X_OPTIONS": "MSI-X_External", "acs_ext_cap_enable": "true", "SRIOV_CAP_ENABLE": "true" if virtual else "false",
                 "PF0_DEV_CAP_FUNCTION_LEVEL_RESET_CAPABLE": "true", "legacy_ext_pcie_cfg_space_enabled": "true",
                 "ext_pcie_cfg_space_enabled": "false", "cfg_ext_if": "true", "axisten_freq": "250",
                 "axisten_if_width": f"{board['width']}_bit", "vendor_id": "10ee", "PF0_DEVICE_ID": "5650",
+                **({"pf0_ari_enabled": "true", "PF3_SRIOV_CAP_INITIAL_VF": str(len(virtual)), "pf3_vendor_id": "1af4",
+                    "PF3_SRIOV_VF_DEVICE_ID": "107f", "pf3_sriov_bar2_size": "4", "pf3_sriov_bar2_scale": "Gigabytes",
+                    "VFG3_MSIX_CAP_TABLE_SIZE": "01F", "pf3_msix_enabled": "false"} if virtual else {}),
                 "pf1_vendor_id": "1af4", "PF1_DEVICE_ID": "107f", "pf1_class_code_base": "02", "perf_level": "Extreme"}
         for name, value in want.items():
             expect(config.get(name) == value, f"{name} is {config.get(name)}, not {value}")
@@ -263,6 +267,8 @@ class Checks:
         value = self.constants()
         count = len(functions)
         expect(count == value["n_NumFn"], f"{count} functions, the card has {value['n_NumFn']}")
+        kinds = [f["vf"] for f in functions]
+        expect(kinds == ["0"] * value["n_NumPf"] + ["1"] * (count - value["n_NumPf"]), f"physical and virtual functions: {kinds}")
         for n, function in enumerate(functions):
             bars = {int(bar.split()[0]): int(bar.split()[1]) for bar in tcl_words(function["bars"])}
             for bar in (0, 2, 4):
@@ -278,8 +284,8 @@ class Checks:
         """Of the packages; the width of a port of an empty module tells each."""
         if self.known:
             return self.known
-        outs = [f"output logic [vhp_pcie_pkg::bar_size_log2({n}, {bar}):0] size{n}_{bar}" for n in range(4) for bar in (0, 2, 4)]
-        for name in ("vhp_pkg::NumFn", "vhp_pkg::VecPerFn", "vhp_pkg::ApertureLog2", "vhp_pcie_pkg::MsixTableOffset",
+        outs = [f"output logic [vhp_pcie_pkg::bar_size_log2({n}, {bar}):0] size{n}_{bar}" for n in range(8) for bar in (0, 2, 4)]
+        for name in ("vhp_pkg::NumFn", "vhp_pkg::NumPf", "vhp_pkg::VecPerFn", "vhp_pkg::ApertureLog2", "vhp_pcie_pkg::MsixTableOffset",
                      "vhp_pcie_pkg::MsixPbaOffset"):
             outs.append(f"output logic [{name}:0] n_{name.split('::')[1]}")
         probe = f"{self.tmp}/probe.sv"
@@ -520,6 +526,15 @@ class Checks:
                  [("pcie/vhp_pcie_pkg.sv", "MsixPbaOffset   = 24'h9000", "MsixPbaOffset = 24'h8100")], {}, "overlap"),
                 ("a large BAR below 4 GiB", one, [("boards/vivado/boards.tcl", r"list 2 \$aperture 1", r"list 2 $aperture 0")], {},
                  "too large for a window"),
+                ("a physical function without virtual ones", one, [("boards/vivado/pcie.tcl", r"\[llength \$virtual\] : 1", "[llength $virtual] : 0")],
+                 {}, "function 0 has no virtual functions"),
+                ("a first virtual function that is another one's", one,
+                 [("boards/vivado/pcie.tcl", r"SRIOV_FIRST_VF_OFFSET 4\n        dict set sriov", r"SRIOV_FIRST_VF_OFFSET 5\n        dict set sriov")], {},
+                 "function 0: its first virtual function is 4"),
+                ("virtual functions without ARI", one, [("boards/vivado/pcie.tcl", r"pf0_ari_enabled \[expr \{\[llength \$virtual\]", "pf0_ari_enabled [expr {0")],
+                 {}, "without ARI"),
+                ("MSI-X of virtual functions before their BARs", one, [("boards/vivado/pcie.tcl", r"\$sriov \$sriov_bars \$sriov_msix\]", r"$sriov $sriov_msix $sriov_bars]")],
+                 {}, "TABLE_OFFSET is 00000000"),
                 ("a constant that is gone", one, [("lib/vhp_pkg.sv", r"\bApertureLog2 ", "ApertureBits ")], {},
                  "no number is called ApertureLog2"),
                 ("a value that the IP changes", one, [], {"MOCK_OVERRIDE": "axisten_if_enable_client_tag false"},

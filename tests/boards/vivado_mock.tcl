@@ -98,19 +98,22 @@ set mock::values {
     {TL_PF_ENABLE_REG}                {1 2 3 4}
     {PF\d_INTERRUPT_PIN}              {NONE INTA INTB INTC INTD}
     {PF\d_MSIX_CAP_\w+_BIR}           {BAR_1:0 BAR_3:2 BAR_5:4 BAR_0 BAR_1 BAR_2 BAR_3 BAR_4 BAR_5}
-    {pf\d_bar\d_type}                 {Memory N/A}
-    {pf\d_bar\d_scale}                {Kilobytes Megabytes Gigabytes}
-    {pf\d_bar\d_size}                 {1 2 4 8 16 32 64 128 256 512}
+    {pf\d_(sriov_)?bar\d_type}        {Memory N/A}
+    {pf\d_(sriov_)?bar\d_scale}       {Kilobytes Megabytes Gigabytes}
+    {pf\d_(sriov_)?bar\d_size}        {1 2 4 8 16 32 64 128 256 512}
+    {SRIOV_FIRST_VF_OFFSET}           {1 4 64}
 }
 # Hexadecimal digits.
 set mock::digits {
     {(vendor_id|pf\d_vendor_id|PF\d_(DEVICE|SUBSYSTEM|SUBSYSTEM_VENDOR)_ID)} 4
     {PF\d_REVISION_ID} 2
     {pf\d_class_code_(base|sub|interface)} 2
-    {PF\d_MSIX_CAP_TABLE_SIZE} 3
-    {PF\d_MSIX_CAP_\w+_OFFSET} 8
+    {(PF|VFG)\d_MSIX_CAP_TABLE_SIZE} 3
+    {(PF|VFG)\d_MSIX_CAP_\w+_OFFSET} 8
+    {PF\d_SRIOV_VF_DEVICE_ID} 4
+    {PF\d_SRIOV_SUPPORTED_PAGE_SIZE} 8
 }
-set mock::booleans {.*_(STRADDLE|64bit|prefetchable|enabled|if|client_tag|parity|selection|perst|enable)|extended_tag_field|PF0_DEV_CAP_FUNCTION_LEVEL_RESET_CAPABLE|PF\d_Use_Class_Code_Lookup_Assistant|SRIOV_CAP_ENABLE|copy_pf0}
+set mock::booleans {.*_(STRADDLE|64bit|prefetchable|enabled|if|client_tag|parity|selection|perst|enable)|extended_tag_field|PF0_DEV_CAP_FUNCTION_LEVEL_RESET_CAPABLE|PF\d_Use_Class_Code_Lookup_Assistant|SRIOV_CAP_ENABLE|copy_pf0|copy_sriov_pf0|use_msix_pfs_for_vfs}
 
 proc mock::param {name default} {
     variable config
@@ -143,13 +146,20 @@ proc mock::set_parameter {name value} {
         if {$value ni {true false}} { fail "$name cannot be $value" }
         set checked 1
     }
+    if {[regexp {^PF\d_SRIOV_(CAP_INITIAL_VF|FIRST_VF_OFFSET)$} $name]} {
+        if {![string is digit -strict $value] || $value > 252} { fail "$name cannot be $value" }
+        set checked 1
+    }
     if {!$checked && $name ni {pcie_blk_locn select_quad}} { fail "no rule for the values of $name" }
 
     # Disabled parameters.
     if {[regexp -nocase {^pf([1-3])_} $name -> f] && $f >= [param TL_PF_ENABLE_REG 1]} { fail "$name: function $f is off" }
     if {[regexp -nocase {^pf[1-3]_(bar|msi|PF)} $name] && [param copy_pf0 true]} { fail "$name: copy_pf0 is on" }
+    if {[regexp -nocase {sriov_(?!cap_enable)|^VFG} $name] && ![param SRIOV_CAP_ENABLE false]} { fail "$name: SR-IOV is off" }
+    if {[regexp -nocase {^pf[1-3]_sriov} $name] && [param copy_sriov_pf0 true]} { fail "$name: copy_sriov_pf0 is on" }
+    if {[string match VFG* $name] && [param use_msix_pfs_for_vfs true]} { fail "$name: use_msix_pfs_for_vfs is on" }
     if {[regexp {^(pf\d)_bar(\d)_} $name -> f b] && $b % 2 && [param ${f}_bar[expr {$b - 1}]_64bit false]} { fail "$name: upper half of a BAR" }
-    if {[regexp {^(pf\d_bar\d)_(type|64bit|prefetchable|scale|size)$} $name -> bar] && ![param ${bar}_enabled [string match *bar0 $bar]]} {
+    if {[regexp {^(pf\d_(?:sriov_)?bar\d)_(type|64bit|prefetchable|scale|size)$} $name -> bar] && ![param ${bar}_enabled [string match *bar0 $bar]]} {
         fail "$name: the BAR is off"
     }
     if {[regexp {^AXISTEN_IF_EXT_512} $name] && [param axisten_if_width 64_bit] ne "512_bit"} { fail "$name: not 512 bits wide" }
@@ -163,12 +173,15 @@ proc mock::set_parameter {name value} {
     if {[regexp {^pf(\d)_bar} $name -> f]} {
         foreach what {TABLE_OFFSET PBA_OFFSET} { dict set config PF${f}_MSIX_CAP_$what 00000000 }
     }
+    if {[regexp {^pf(\d)_sriov_bar} $name -> f]} {
+        foreach what {TABLE_OFFSET PBA_OFFSET} { dict set config VFG${f}_MSIX_CAP_$what 00000000 }
+    }
 }
 
-proc mock::bytes {f bar} {
-    if {![param pf${f}_bar${bar}_enabled 0]} { return 0 }
-    set scale [dict get {Kilobytes 1024 Megabytes 1048576 Gigabytes 1073741824} [param pf${f}_bar${bar}_scale Kilobytes]]
-    expr {$scale * [param pf${f}_bar${bar}_size 0]}
+proc mock::bytes {f bar {kind ""}} {
+    if {![param pf${f}_${kind}bar${bar}_enabled 0]} { return 0 }
+    set scale [dict get {Kilobytes 1024 Megabytes 1048576 Gigabytes 1073741824} [param pf${f}_${kind}bar${bar}_scale Kilobytes]]
+    expr {$scale * [param pf${f}_${kind}bar${bar}_size 0]}
 }
 
 # What the tool finds when it generates the IP.
@@ -178,6 +191,7 @@ proc mock::check_ip {} {
     if {$link ni {{pcie4 8.0_GT/s X16 512_bit 250} {pcie4c 8.0_GT/s X16 512_bit 250} {pcie4c 16.0_GT/s X8 512_bit 250}
                   {pcie4 8.0_GT/s X8 256_bit 250} {pcie4c 8.0_GT/s X8 256_bit 250}}} { fail "no such link: $link" }
     for {set f 0} {$f < [param TL_PF_ENABLE_REG 1]} {incr f} {
+        if {![param pf${f}_msix_enabled false]} continue
         foreach what {TABLE PBA} size [list [expr {16 * (1 + "0x[param PF${f}_MSIX_CAP_TABLE_SIZE 0]")}] 8] {
             set offset 0x[param PF${f}_MSIX_CAP_${what}_OFFSET 0]
             set bar [string index [string map {BAR_ ""} [param PF${f}_MSIX_CAP_${what}_BIR ""]] end]
@@ -190,6 +204,31 @@ proc mock::check_ip {} {
         foreach bar {0 2 4} {
             if {[bytes $f $bar] > 1 << 31 && !([param pf${f}_bar${bar}_64bit false] && [param pf${f}_bar${bar}_prefetchable false])} {
                 fail "function $f: BAR $bar is too large for a window below 4 GiB"
+            }
+        }
+    }
+    if {[param SRIOV_CAP_ENABLE false]} { check_sriov }
+}
+
+# PG213, SRIOV Config Tab.
+proc mock::check_sriov {} {
+    if {![param pf0_ari_enabled false] && [param SRIOV_FIRST_VF_OFFSET 0] != 1} { fail "SR-IOV of several functions without ARI" }
+    set next [param SRIOV_FIRST_VF_OFFSET 0]
+    for {set f 0} {$f < [param TL_PF_ENABLE_REG 1]} {incr f} {
+        set count [param PF${f}_SRIOV_CAP_INITIAL_VF 0]
+        if {$count < 1} { fail "function $f has no virtual functions" }
+        if {[param PF${f}_SRIOV_FIRST_VF_OFFSET 0] != $next - $f} { fail "function $f: its first virtual function is $next" }
+        incr next $count
+        if {$next > 256} { fail "too many virtual functions" }
+        if {![bytes $f 0 sriov_]} { fail "function $f: virtual functions without BAR" }
+        foreach what {TABLE PBA} size [list [expr {16 * (1 + "0x[param VFG${f}_MSIX_CAP_TABLE_SIZE 0]")}] 8] {
+            if {"0x[param VFG${f}_MSIX_CAP_${what}_OFFSET 0]" + $size > [bytes $f 0 sriov_]} {
+                fail "virtual functions of $f: MSI-X $what is outside BAR 0"
+            }
+        }
+        foreach bar {0 2 4} {
+            if {[bytes $f $bar sriov_] > 1 << 31 && !([param pf${f}_sriov_bar${bar}_64bit false] && [param pf${f}_sriov_bar${bar}_prefetchable false])} {
+                fail "virtual functions of $f: BAR $bar is too large for a window below 4 GiB"
             }
         }
     }

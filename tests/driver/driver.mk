@@ -8,7 +8,7 @@ DRIVER_LIB    := $(B)/lib/libvhp_testends.a
 DRIVER_CFLAGS := -I$(DRIVER_DIR) $(ACCESS_CFLAGS)
 DRIVER_OBJ    := $(B)/obj/driver
 DRIVER_LIB_O  := $(patsubst $(DRIVER_DIR)/%.c,$(DRIVER_OBJ)/%.o,$(wildcard $(DRIVER_DIR)/lib_*.c))
-DRIVER_TESTS  := conformance lifecycle aperture traffic malformed trap flash
+DRIVER_TESTS  := conformance lifecycle aperture traffic malformed trap flash ports
 
 $(DRIVER_OBJ)/%.o: $(DRIVER_DIR)/%.c $(REGS_H)
 	@mkdir -p $(@D)

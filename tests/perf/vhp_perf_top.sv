@@ -83,6 +83,13 @@ module vhp_perf_top #(
   // MSI-X control bits; the messages are posted writes on RQ.
   input  logic [3:0]   cfg_interrupt_msix_enable,
   input  logic [3:0]   cfg_interrupt_msix_mask,
+  // The same of virtual functions; two bits of status each: bus master, enabled.
+  input  logic [503:0] cfg_vf_status,
+  input  logic [251:0] cfg_vf_flr_in_process,
+  output logic [7:0]   cfg_vf_flr_func_num,
+  output logic         cfg_vf_flr_done,
+  input  logic [251:0] cfg_interrupt_msix_vf_enable,
+  input  logic [251:0] cfg_interrupt_msix_vf_mask,
   // Configuration flash, ICAP, identity of the running image.
   output logic         flash_sck,
   output logic [1:0]   flash_cs_n,
@@ -198,6 +205,12 @@ module vhp_perf_top #(
     .cfg_flr_done,
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
+    .cfg_vf_status,
+    .cfg_vf_flr_in_process,
+    .cfg_vf_flr_func_num,
+    .cfg_vf_flr_done,
+    .cfg_interrupt_msix_vf_enable,
+    .cfg_interrupt_msix_vf_mask,
     .rb_req_valid_o (rb_valid), .rb_req_ready_i (rb_ready), .rb_req_o (rb), .rb_rsp_valid_i (rsp_valid), .rb_rsp_i (rsp),
     .ap_req_valid_o (), .ap_req_ready_i (1'b1), .ap_req_o (), .ap_beat_valid_o (), .ap_beat_ready_i (1'b1), .ap_beat_o (),
     .ap_done_valid_i (1'b0), .ap_done_i (vhp_pkg::DmaOk), .ap_refused_i (1'b0), .ap_fn_busy_i ('0),

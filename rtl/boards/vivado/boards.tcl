@@ -102,7 +102,8 @@ proc ::vhp::sv_number {file name} {
     return [expr {$base eq "" ? $digits : "0x$digits"}]
 }
 
-# What the hard block must be told of the design; BARs are {number log2 prefetchable}.
+# What the hard block must be told of the card's functions; BARs are {number log2 prefetchable}. vf: a virtual function (of
+# ::vhp::parent).
 proc ::vhp::functions {} {
     variable rtl
     set pkg [file join $rtl lib vhp_pkg.sv]
@@ -113,13 +114,19 @@ proc ::vhp::functions {} {
         table [sv_number [file join $rtl pcie vhp_pcie_pkg.sv] MsixTableOffset] \
         pba [sv_number [file join $rtl pcie vhp_pcie_pkg.sv] MsixPbaOffset]]
     # Function 0: the peer function, a processing accelerator.
-    lappend list [dict merge $common {vendor 10ee device 5650 class 120000 bars {{0 16 0} {2 18 0} {4 16 0}}}]
+    lappend list [dict merge $common {vendor 10ee device 5650 class 120000 bars {{0 16 0} {2 18 0} {4 16 0}} vf 0}]
     # The vhost-pci-net functions. The aperture is prefetchable: it is memory, and a bridge takes a window beyond 4 GiB
     # for prefetchable BARs only.
     for {set f 1} {$f <= $ports} {incr f} {
         set bars {{0 18 0}}
         if {$aperture} { lappend bars [list 2 $aperture 1] }
-        lappend list [dict merge $common [dict create vendor 1af4 device 107f class 020000 bars $bars]]
+        lappend list [dict merge $common [dict create vendor 1af4 device 107f class 020000 bars $bars vf [expr {$f > 2}]]]
     }
     return $list
+}
+
+# Physical function 3, if there are virtual functions: they have its vendor, and it has nothing else. Device ids from 10f0 on
+# are for those who have none; virtio drivers leave it alone.
+proc ::vhp::parent {} {
+    dict create revision 01 subvendor 10ee subdevice 5650 vendor 1af4 device 10f0 class 088000 bars {} vectors 0
 }

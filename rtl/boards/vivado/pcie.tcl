@@ -40,8 +40,12 @@ proc ::vhp::pcie_groups {board functions} {
     }
     dict set link pcie_id_if false
 
+    set virtual [lmap f $functions { if {![dict get $f vf]} continue; set f }]
+    set physical [lmap f $functions { if {[dict get $f vf]} continue; set f }]
+    if {[llength $virtual]} { lappend physical [parent] }
+
     # What all functions share. The largest completion buffer; user logic answers 0xb0..0xbf (vhp_cfg_ext) and nothing of
-    # the extended space; functions of their own, not virtual ones (docs/porting.md).
+    # the extended space.
     set common {
         extended_tag_field true
         pf0_dev_cap_max_payload 1024_bytes
@@ -49,21 +53,27 @@ proc ::vhp::pcie_groups {board functions} {
         PF0_DEV_CAP_FUNCTION_LEVEL_RESET_CAPABLE true
         pf0_aer_enabled true
         acs_ext_cap_enable true
-        pf0_ari_enabled false
         pf0_dsn_enabled false
-        SRIOV_CAP_ENABLE false
         legacy_ext_pcie_cfg_space_enabled true
         ext_pcie_cfg_space_enabled false
         MSI_X_OPTIONS MSI-X_External
         copy_pf0 false
     }
-    dict set common TL_PF_ENABLE_REG [llength $functions]
+    dict set common TL_PF_ENABLE_REG [llength $physical]
+    dict set common pf0_ari_enabled [expr {[llength $virtual] ? "true" : "false"}]
+    dict set common SRIOV_CAP_ENABLE [expr {[llength $virtual] ? "true" : "false"}]
+    if {[llength $virtual]} {
+        # Virtual functions are numbered from 4 on.
+        dict set common SRIOV_FIRST_VF_OFFSET 4
+        dict set common copy_sriov_pf0 false
+        dict set common use_msix_pfs_for_vfs false
+    }
 
     set ids {}
     set bars {}
     set msix {}
     set n 0
-    foreach f $functions {
+    foreach f $physical {
         dict set ids [expr {$n ? "pf${n}_vendor_id" : "vendor_id"}] [dict get $f vendor]
         dict set ids PF${n}_DEVICE_ID [dict get $f device]
         dict set ids PF${n}_REVISION_ID [dict get $f revision]
@@ -75,31 +85,60 @@ proc ::vhp::pcie_groups {board functions} {
         dict set ids pf${n}_class_code_interface [string range [dict get $f class] 4 5]
         dict set ids PF${n}_INTERRUPT_PIN NONE
 
-        foreach bar {0 2 4} { set log2($bar) 0 }
-        foreach bar [dict get $f bars] {
-            lassign $bar number log2($number) prefetchable($number)
-        }
-        foreach bar {0 2 4} {
-            dict set bars pf${n}_bar${bar}_enabled [expr {$log2($bar) ? "true" : "false"}]
-            if {!$log2($bar)} continue
-            lassign [bar_size $log2($bar)] scale size
-            dict set bars pf${n}_bar${bar}_type Memory
-            dict set bars pf${n}_bar${bar}_64bit true
-            dict set bars pf${n}_bar${bar}_prefetchable [expr {$prefetchable($bar) ? "true" : "false"}]
-            dict set bars pf${n}_bar${bar}_scale $scale
-            dict set bars pf${n}_bar${bar}_size $size
-        }
+        set bars [dict merge $bars [bar_group pf${n}_bar [dict get $f bars]]]
 
         dict set msix pf${n}_msi_enabled false
-        dict set msix pf${n}_msix_enabled true
-        dict set msix PF${n}_MSIX_CAP_TABLE_SIZE [format %03X [expr {[dict get $f vectors] - 1}]]
-        dict set msix PF${n}_MSIX_CAP_TABLE_BIR BAR_1:0
-        dict set msix PF${n}_MSIX_CAP_TABLE_OFFSET [format %08X [dict get $f table]]
-        dict set msix PF${n}_MSIX_CAP_PBA_BIR BAR_1:0
-        dict set msix PF${n}_MSIX_CAP_PBA_OFFSET [format %08X [dict get $f pba]]
+        dict set msix pf${n}_msix_enabled [expr {[dict get $f vectors] ? "true" : "false"}]
+        if {[dict get $f vectors]} {
+            dict set msix PF${n}_MSIX_CAP_TABLE_SIZE [format %03X [expr {[dict get $f vectors] - 1}]]
+            dict set msix PF${n}_MSIX_CAP_TABLE_BIR BAR_1:0
+            dict set msix PF${n}_MSIX_CAP_TABLE_OFFSET [format %08X [dict get $f table]]
+            dict set msix PF${n}_MSIX_CAP_PBA_BIR BAR_1:0
+            dict set msix PF${n}_MSIX_CAP_PBA_OFFSET [format %08X [dict get $f pba]]
+        }
         incr n
     }
-    return [list $link $common $ids $bars $msix]
+    set groups [list $link $common $ids $bars $msix]
+    if {![llength $virtual]} { return $groups }
+
+    # Every physical function has virtual ones (PG213: none cannot have 0): one each that nothing uses, with the least BAR;
+    # the card's are the last one's. So the first of each is 4 behind it.
+    set sriov {}
+    set sriov_bars {}
+    set last [expr {[llength $physical] - 1}]
+    for {set n 0} {$n <= $last} {incr n} {
+        set used [expr {$n == $last}]
+        set f [expr {$used ? [lindex $virtual 0] : [dict create device [dict get [lindex $physical $n] device] bars {{0 12 0}}]}]
+        dict set sriov PF${n}_SRIOV_CAP_INITIAL_VF [expr {$used ? [llength $virtual] : 1}]
+        dict set sriov PF${n}_SRIOV_FIRST_VF_OFFSET 4
+        dict set sriov PF${n}_SRIOV_VF_DEVICE_ID [dict get $f device]
+        dict set sriov PF${n}_SRIOV_SUPPORTED_PAGE_SIZE 00000553
+        set sriov_bars [dict merge $sriov_bars [bar_group pf${n}_sriov_bar [dict get $f bars]]]
+    }
+    dict set sriov_msix VFG${last}_MSIX_CAP_TABLE_SIZE [format %03X [expr {[dict get $f vectors] - 1}]]
+    dict set sriov_msix VFG${last}_MSIX_CAP_TABLE_OFFSET [format %08X [dict get $f table]]
+    dict set sriov_msix VFG${last}_MSIX_CAP_PBA_OFFSET [format %08X [dict get $f pba]]
+    return [lappend groups $sriov $sriov_bars $sriov_msix]
+}
+
+# Properties of a function's BARs; prefix: pf0_bar, pf0_sriov_bar. All are 64 bit memory.
+proc ::vhp::bar_group {prefix bars} {
+    set group {}
+    foreach bar {0 2 4} { set log2($bar) 0 }
+    foreach bar $bars {
+        lassign $bar number log2($number) prefetchable($number)
+    }
+    foreach bar {0 2 4} {
+        dict set group ${prefix}${bar}_enabled [expr {$log2($bar) ? "true" : "false"}]
+        if {!$log2($bar)} continue
+        lassign [bar_size $log2($bar)] scale size
+        dict set group ${prefix}${bar}_type Memory
+        dict set group ${prefix}${bar}_64bit true
+        dict set group ${prefix}${bar}_prefetchable [expr {$prefetchable($bar) ? "true" : "false"}]
+        dict set group ${prefix}${bar}_scale $scale
+        dict set group ${prefix}${bar}_size $size
+    }
+    return $group
 }
 
 # 2^log2 bytes as the IP wants it: {scale size}.

@@ -15,14 +15,14 @@
 
 /* Sizes of the build: NumPorts and PairsPerPort of vhp_pkg. */
 #ifndef TB_PORTS
-#define TB_PORTS 2
+#define TB_PORTS 4
 #endif
 #ifndef TB_PAIRS
 #define TB_PAIRS 2
 #endif
 
 #define DM_FUNCS (TB_PORTS + 1)
-#define DM_SPACE (8u << 20)
+#define DM_SPACE (16u << 20)
 #define DM_PIECE (DM_SPACE / 5) /* fn0's memory is five regions */
 #define DM_READ 1
 #define DM_WRITE 2

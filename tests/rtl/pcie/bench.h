@@ -21,7 +21,7 @@
 #define RD_SOC 3 /* RAM addresses below 64 KiB, cookies below 512: the rest is the aperture's */
 #define WR_NOTIFY 2
 #define RAM_BYTES 131072u
-#define NUM_FN 3
+#define NUM_FN 5 /* 0..2 physical functions, 3 and 4 virtual ones */
 #define COOKIES 1024
 
 /* vhp_pkg::dma_status_e */

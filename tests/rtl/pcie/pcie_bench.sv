@@ -83,6 +83,13 @@ module pcie_bench #(
   // MSI-X control bits; the messages are posted writes on RQ.
   input  logic [3:0]   cfg_interrupt_msix_enable,
   input  logic [3:0]   cfg_interrupt_msix_mask,
+  // The same of virtual functions; two bits of status each: bus master, enabled.
+  input  logic [503:0] cfg_vf_status,
+  input  logic [251:0] cfg_vf_flr_in_process,
+  output logic [7:0]   cfg_vf_flr_func_num,
+  output logic         cfg_vf_flr_done,
+  input  logic [251:0] cfg_interrupt_msix_vf_enable,
+  input  logic [251:0] cfg_interrupt_msix_vf_mask,
   // Configuration flash, ICAP, identity of the running image.
   output logic         flash_sck,
   output logic [1:0]   flash_cs_n,
@@ -280,6 +287,12 @@ module pcie_bench #(
     .cfg_flr_done,
     .cfg_interrupt_msix_enable,
     .cfg_interrupt_msix_mask,
+    .cfg_vf_status,
+    .cfg_vf_flr_in_process,
+    .cfg_vf_flr_func_num,
+    .cfg_vf_flr_done,
+    .cfg_interrupt_msix_vf_enable,
+    .cfg_interrupt_msix_vf_mask,
     .rb_req_valid_o(rb_req_valid), .rb_req_ready_i(rb_req_ready_q), .rb_req_o(rb_req),
     .rb_rsp_valid_i(rb_rsp_valid_q), .rb_rsp_i(rb_rsp_q),
     .ap_req_valid_o(ap_req_valid), .ap_req_ready_i(ap_req_ready), .ap_req_o(ap_req),

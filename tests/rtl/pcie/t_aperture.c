@@ -522,7 +522,7 @@ static void dirty_log(void)
 	fw_write(LOG(base_lo), (uint32_t)ring);
 	fw_write(LOG(base_hi), (uint32_t)(ring >> 32));
 	fw_write(LOG(size_log2), 8);
-	fw_write(LOG(ctrl), 3);
+	fw_write(LOG(ctrl), (1u << PORTS) - 1);
 	for (unsigned int round = 0; round < 20; round++) {
 		bool dirty[PORTS][WIN_LEN / 4096] = { 0 };
 		unsigned int n = rnd(30);

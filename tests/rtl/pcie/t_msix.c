@@ -5,10 +5,12 @@
 #include "bench.h"
 
 #include <stdio.h>
+#include <errno.h>
 #include <string.h>
 
 #define TABLE 0x8000u
 #define PBA 0x9000u
+#define ALL ((1u << NUM_FN) - 1)
 #define MSG_ADDR(fn, v) (0xfee00000ull + (fn) * 0x1000u + (v) * 16u)
 
 static void send(unsigned int c, unsigned int fn, unsigned int vector)
@@ -101,7 +103,7 @@ static void messages(void)
 	}
 	vhp_model_msix_control(bench->m, 1, false, false);
 	vhp_model_step(bench->m, 20);
-	CHECK(bench->msix_enable == 5, "fn_msix_enable 0x%x", bench->msix_enable);
+	CHECK(bench->msix_enable == (ALL & ~2u), "fn_msix_enable 0x%x", bench->msix_enable);
 	send(0, 1, 3);
 	send(0, 2, 32);
 	send(0, 2, 0x7ff);
@@ -297,12 +299,12 @@ static void flr_of(unsigned int fn)
 	run_quiet(20000);
 	CHECK(pba(fn) == 1, "PBA %08x", pba(fn));
 	for (unsigned int i = 0; i < 20; i++) {
-		traffic(7, 4);
+		traffic(ALL, 4);
 		vhp_model_step(bench->m, 20);
 	}
 	CHECK(vhp_model_flr(bench->m, fn) == 0, "FLR cannot be started");
 	for (unsigned int i = 0; i < 40; i++) {
-		traffic(7, 3);
+		traffic(ALL, 3);
 		vhp_model_step(bench->m, 30);
 		CHECK(!(bench->flr_pending & ~(1u << fn)), "flr_pending 0x%x", bench->flr_pending);
 	}
@@ -326,7 +328,7 @@ static void flr_of(unsigned int fn)
 	program(fn);
 	bench->msi_count = 0;
 	send(1, fn, 9);
-	traffic(7, 30);
+	traffic(ALL, 30);
 	run_quiet(50000);
 	CHECK(bench->msi_count == 1, "%u messages after the reset", bench->msi_count);
 	CHECK(bench->violations == 0, "%u rules broken", bench->violations);
@@ -368,11 +370,11 @@ static void flr_both(void)
 		for (unsigned int f = 1; f < NUM_FN; f++)
 			vhp_model_enable(bench->m, f);
 		vhp_model_step(bench->m, 100);
-		traffic(7, 40);
+		traffic(ALL, 40);
 		vhp_model_step(bench->m, rnd(400));
 		vhp_model_flr(bench->m, 1);
 		vhp_model_flr(bench->m, 2);
-		traffic(7, 20);
+		traffic(ALL, 20);
 		for (unsigned int i = 0;
 		     (vhp_model_flr_busy(bench->m, 1) || vhp_model_flr_busy(bench->m, 2)) && i < 20000; i++)
 			vhp_model_step(bench->m, 1);
@@ -384,39 +386,167 @@ static void flr_both(void)
 	case_end();
 }
 
-static void bus_master(void)
+static void bus_master(unsigned int fn)
 {
+	unsigned int other = fn == 2 ? 1 : 2;
 	uint32_t v;
 
 	case_begin(
-		"Bus Master Enable off: reads and writes end with DmaDisabled, nothing is issued; on again: they work");
+		"Bus Master Enable of function %u off: reads and writes end with DmaDisabled, nothing is issued; on again: they work",
+		fn);
 	bench_init();
 	bench->expect_read_errors = true;
 	bench->check_order = false;
 	bench_open();
-	vhp_model_config_read(bench->m, 1, 4, &v);
-	vhp_model_config_write(bench->m, 1, 4, v & ~4u, 3);
+	vhp_model_config_read(bench->m, fn, 4, &v);
+	vhp_model_config_write(bench->m, fn, 4, v & ~4u, 3);
 	vhp_model_step(bench->m, 50);
-	uint64_t before = vhp_model_stats(bench->m)->fn[1].rd.tlps + vhp_model_stats(bench->m)->fn[1].dropped;
-	struct wr w = { .kind = WR_IMM, .func = 1, .len = 8, .addr = HOST_WRITE(0) };
+	uint64_t before = vhp_model_stats(bench->m)->fn[fn].rd.tlps + vhp_model_stats(bench->m)->fn[fn].dropped;
+	struct wr w = { .kind = WR_IMM, .func = (uint8_t)fn, .len = 8, .addr = HOST_WRITE(0) };
 
-	rd_submit(0, 1, HOST_BASE, 5000, 0, 1);
+	rd_submit(0, (uint8_t)fn, HOST_BASE, 5000, 0, 1);
 	wr_submit(0, &w);
-	w.func = 2;
+	w.func = (uint8_t)other;
 	wr_submit(0, &w);
 	run_quiet(10000);
 	CHECK(bench->rd[0][1].status == DMA_DISABLED, "read: status %d", bench->rd[0][1].status);
 	CHECK(bench->wr_status[0][0] == DMA_DISABLED && bench->wr_status[0][1] == DMA_OK, "writes: status %d %d",
 	      bench->wr_status[0][0], bench->wr_status[0][1]);
-	CHECK(vhp_model_stats(bench->m)->fn[1].rd.tlps + vhp_model_stats(bench->m)->fn[1].dropped == before,
+	CHECK(vhp_model_stats(bench->m)->fn[fn].rd.tlps + vhp_model_stats(bench->m)->fn[fn].dropped == before,
 	      "something was issued");
 	CHECK(bench->wr_dropped == 1, "%u dropped", bench->wr_dropped);
-	vhp_model_config_write(bench->m, 1, 4, v, 3);
+	vhp_model_config_write(bench->m, fn, 4, v, 3);
 	vhp_model_step(bench->m, 100);
-	rd_submit(0, 1, HOST_BASE, 5000, 0, 2);
+	rd_submit(0, (uint8_t)fn, HOST_BASE, 5000, 0, 2);
 	run_quiet(10000);
 	CHECK(bench->rd[0][2].status == DMA_OK, "read: status %d", bench->rd[0][2].status);
 	check_host();
+	bench_close();
+	case_end();
+}
+
+/* ---------------------------------------------------------------------------------------------- virtual functions */
+
+static bool vfs_quiet(void *arg)
+{
+	(void)arg;
+	return !bench->flr_pending && !vhp_model_flr_busy(bench->m, VHP_MODEL_PARENT);
+}
+
+/* Traffic of all functions while the virtual ones go by @p go; then they come back and start anew. */
+static void vfs_go(const char *how, int (*go)(void))
+{
+	unsigned int seen = 0;
+	uint32_t v;
+
+	case_begin("%s under traffic: virtual functions stop and are reset, physical ones are not, and they work again",
+		   how);
+	bench_init();
+	bench->cfg.latency = 400;
+	bench->flr_hold = 100;
+	bench->expect_read_errors = true;
+	bench->check_order = false;
+	bench_open();
+	for (unsigned int f = 0; f < NUM_FN; f++)
+		program(f);
+	for (unsigned int i = 0; i < 20; i++) {
+		traffic(ALL, 4);
+		vhp_model_step(bench->m, 20);
+	}
+	CHECK(go() == 0, "refused");
+	CHECK(vhp_model_config_read(bench->m, 3, 0, &v) == -ENXIO && v == 0xffffffff,
+	      "a function that is gone answers");
+	for (unsigned int i = 0; i < 60; i++) {
+		if (i < 40)
+			traffic(ALL, 3);
+		vhp_model_step(bench->m, 30);
+		seen |= bench->flr_pending;
+	}
+	vhp_model_run_until(bench->m, vfs_quiet, NULL, 20000);
+	CHECK(vfs_quiet(NULL), "the reset does not end: pending 0x%x", bench->flr_pending);
+	CHECK(seen == 0x18, "the control block saw resets 0x%x", seen);
+	run_quiet(50000);
+	for (unsigned int s = 0; s < 64; s++)
+		if (bench->rd[0][s].done && bench->rd[0][s].r.func < VHP_MODEL_FIRST_VF)
+			CHECK(bench->rd[0][s].status == DMA_OK, "function %u read ended with %d",
+			      bench->rd[0][s].r.func, bench->rd[0][s].status);
+	for (unsigned int f = 0; f < NUM_FN; f++) {
+		bool vf = f >= VHP_MODEL_FIRST_VF;
+
+		if (vf)
+			CHECK(vhp_model_enable(bench->m, f) == 0, "enable");
+		vhp_model_bar_read(bench->m, f, 0, TABLE + 16 * 7 + 12, &v, 4);
+		CHECK(v == (vf ? 1u : 0u), "function %u vector control %08x", f, v);
+	}
+	vhp_model_step(bench->m, 100);
+	bench->expect_read_errors = false;
+	memset(bench->rd[0], 0, sizeof(bench->rd[0]));
+	for (unsigned int f = VHP_MODEL_FIRST_VF; f < NUM_FN; f++)
+		program(f);
+	bench->msi_count = 0;
+	for (unsigned int f = 0; f < NUM_FN; f++)
+		send(1, f, 9);
+	traffic(ALL, 30);
+	run_quiet(50000);
+	CHECK(bench->msi_count == NUM_FN, "%u messages afterwards", bench->msi_count);
+	CHECK(bench->violations == 0, "%u rules broken", bench->violations);
+	bench_close();
+	case_end();
+}
+
+static int disable(void)
+{
+	return vhp_model_sriov(bench->m, 0);
+}
+
+static int reset_parent(void)
+{
+	return vhp_model_flr(bench->m, VHP_MODEL_PARENT);
+}
+
+/* Payload sizes of a virtual function are its physical function's; the strict model knows no others. */
+static void vf_settings(void)
+{
+	const struct vhp_fn_stats *st;
+	struct wr w = { .kind = WR_IMM, .func = 4, .len = 64 };
+
+	case_begin("MPS 128 and MRRS 128 of the parent hold for its virtual functions, and for no other");
+	bench_init();
+	bench->cfg.mps = 512;
+	bench->cfg.mrrs = 512;
+	bench_open();
+	CHECK(vhp_model_config_write(bench->m, VHP_MODEL_PARENT, 0x78, 0x0100, 0x3) == 0, "Device Control");
+	vhp_model_step(bench->m, 200);
+	for (unsigned int f = 2; f < 4; f++)
+		rd_submit(0, (uint8_t)f, HOST_BASE, 1024, f * 1024, f);
+	w.addr = HOST_WRITE(0) + 1;
+	wr_submit(0, &w);
+	run_quiet(10000);
+	st = vhp_model_stats(bench->m)->fn;
+	CHECK(st[2].rd.tlps == 2 && st[3].rd.tlps == 8, "reads of 1024 bytes: %llu and %llu TLPs",
+	      (unsigned long long)st[2].rd.tlps, (unsigned long long)st[3].rd.tlps);
+	check_host();
+	CHECK(bench->violations == 0, "%u rules broken", bench->violations);
+	bench_close();
+	case_end();
+}
+
+/* Both virtual functions are reset at once: one port of the block takes a done of one function at a time. */
+static void vf_flr_both(void)
+{
+	case_begin("FLR of both virtual functions in the same cycle ends for both, and the physical ones see none");
+	bench_init();
+	bench->flr_hold = 200;
+	bench_open();
+	for (unsigned int round = 0; round < 3; round++) {
+		vhp_model_flr(bench->m, 3);
+		vhp_model_flr(bench->m, 4);
+		vhp_model_step(bench->m, 150);
+		CHECK(bench->flr_pending == 0x18, "pending 0x%x", bench->flr_pending);
+		vhp_model_step(bench->m, 400);
+		CHECK(!vhp_model_flr_busy(bench->m, 3) && !vhp_model_flr_busy(bench->m, 4), "still in FLR");
+	}
+	CHECK(bench->violations == 0, "%u rules broken", bench->violations);
 	bench_close();
 	case_end();
 }
@@ -427,5 +557,10 @@ void test_flr(void)
 		flr_of(f);
 	flr_waits();
 	flr_both();
-	bus_master();
+	bus_master(1);
+	bus_master(4);
+	vfs_go("VF Enable cleared", disable);
+	vfs_go("FLR of the parent", reset_parent);
+	vf_settings();
+	vf_flr_both();
 }

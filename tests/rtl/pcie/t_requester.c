@@ -185,11 +185,12 @@ static void limits(void)
 	bench->expect_read_errors = true;
 	rd_submit(1, 0, HOST_BASE, 0, 0, 9);
 	rd_submit(1, 0, HOST_BASE, 65537, 0, 10);
-	rd_submit(3, 3, HOST_BASE, 64, 0, 11);
+	rd_submit(3, NUM_FN, HOST_BASE, 64, 0, 11);
 	run_quiet(10000);
 	CHECK(bench->rd[1][9].status == DMA_MALFORMED, "length 0: status %d", bench->rd[1][9].status);
 	CHECK(bench->rd[1][10].status == DMA_MALFORMED, "length 65537: status %d", bench->rd[1][10].status);
-	CHECK(bench->rd[3][11].status == DMA_DISABLED, "function 3: status %d", bench->rd[3][11].status);
+	CHECK(bench->rd[3][11].status == DMA_DISABLED, "a function that is not there: status %d",
+	      bench->rd[3][11].status);
 	struct wr bad = { .kind = WR_IMM, .len = 65, .addr = HOST_WRITE(0) },
 		  zero = { .kind = WR_PACKET, .addr = HOST_WRITE(0) };
 	struct wr absent = { .kind = WR_IMM, .func = 9, .len = 4, .addr = HOST_WRITE(0) };
