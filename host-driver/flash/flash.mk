@@ -37,7 +37,7 @@ TEST_DEPS_release  = $(VHPCTL) $(FIRMWARE_HEX)
 TEST_CMD_release   = python3 $(FLASH_DIR)/test/test_release.py $(B)
 
 # On the simulated card, over its socket: killed writes, what boots then, going on.
-TESTS                  += drv-flash
-TEST_DEPS_drv-flash     = $(VHPCTL) $(FIRMWARE_HEX) $(B)/bin/vhp-sim
-TEST_CMD_drv-flash      = python3 $(FLASH_DIR)/test/test_card.py $(B)
-TEST_TIMEOUT_drv-flash := 1800
+TESTS                       += drv-flash-card
+TEST_DEPS_drv-flash-card     = $(VHPCTL) $(FIRMWARE_HEX) $(B)/bin/vhp-sim
+TEST_CMD_drv-flash-card      = python3 $(FLASH_DIR)/test/test_card.py $(B)
+TEST_TIMEOUT_drv-flash-card := 1800

@@ -10,7 +10,7 @@ import sys
 import time
 
 BUILD = os.path.abspath(sys.argv[1])
-DIR = os.path.abspath(os.environ.get("VHP_TEST_DIR") or os.path.join(BUILD, "test", "drv-flash"))
+DIR = os.path.abspath(os.environ.get("VHP_TEST_DIR") or os.path.join(BUILD, "test", "drv-flash-card"))
 VHPCTL = os.path.join(BUILD, "bin", "vhpctl")
 SOCKET, FLASH, LOG = (os.path.join(DIR, name) for name in ("fn0.sock", "card.flash", "card.log"))
 START, GUARD, GOLDEN, SIZE = 0x01002000, 0x1000, 0x474F4C44, 12288
