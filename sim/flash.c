@@ -35,17 +35,19 @@ static bool read_flash(void *arg, uint32_t addr, void *buf, uint32_t len)
 	return nor_read(f->nor, addr, buf, len);
 }
 
-static bool boot(struct flash *f)
+/* Of a new flash in memory nobody wants to know at power-up that it holds the golden image alone. */
+static bool boot(struct flash *f, bool tell)
 {
 	const struct fpga_source src = { read_flash, nor_used(f->nor), f };
 	char text[100];
 
-	f->runs = fpga_boot(&f->fpga, &src, &f->image, say, f);
+	f->runs = fpga_boot(&f->fpga, &src, &f->image, tell ? say : NULL, f);
 	if (f->runs) {
 		snprintf(text, sizeof(text), "image at 0x%08x runs, USR_ACCESS 0x%08x%s", f->image.address,
 			 f->image.usr_access, f->image.fallback ? " (fallback)" : "");
 		f->fallbacks += f->image.fallback;
-		say(f, text);
+		if (tell)
+			say(f, text);
 	}
 	return f->runs;
 }
@@ -67,7 +69,7 @@ int flash_create(const struct flash_config *cfg, struct flash **flash)
 	if (rc == 1)
 		nor_write(f->nor, 0, cfg->golden, cfg->golden_len);
 	if (rc >= 0)
-		rc = boot(f) ? 0 : -ENOENT;
+		rc = boot(f, cfg->path) ? 0 : -ENOENT;
 	if (rc) {
 		flash_destroy(f);
 		return rc;
@@ -105,7 +107,7 @@ bool flash_reload(struct flash *f)
 	f->reloads++;
 	/* The part lets go of the pins. */
 	nor_cycle(f->nor, false, true, 0xf, 0xf);
-	return boot(f);
+	return boot(f, true);
 }
 
 const struct fpga_image *flash_image(const struct flash *f)

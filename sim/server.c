@@ -84,7 +84,7 @@ static uint32_t shown(const struct vhp_server *s, unsigned int off, uint32_t v)
 	if (off == COMMAND)
 		return v | (s->memory ? COMMAND_MEMORY : 0);
 	if (off >= 0x10 && off < 0x28)
-		return s->bar[reg] | (reg & 1 || !bar_mask(s, reg) ? 0 : reg == 2 ? 0xc : 0x4);
+		return s->bar[reg] | (reg & 1 || !vhp_model_bar_size(s->fn, reg) ? 0 : reg == 2 ? 0xc : 0x4);
 	return v;
 }
 
