@@ -629,7 +629,10 @@ static void test_dead_firmware(void)
 		exit(1);
 	fprintf(f, "0000006f\n"); /* jump to itself */
 	fclose(f);
-	pid = start_sim("dead.log", &out, (const char *const[]){ "--firmware", in_dir("dead.hex"), NULL });
+	pid = start_sim("dead.log", &out,
+			(const char *const[]){ "--firmware", in_dir("dead.hex"), "--flash", in_dir("dead.flash"),
+					       NULL });
+	/* With a flash file vhp-sim says what it loaded; then it waits. */
 	while (!in_file("dead.log", "USR_ACCESS") && waitpid(pid, NULL, WNOHANG) == 0)
 		usleep(10000);
 	kill(pid, SIGTERM);
