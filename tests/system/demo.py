@@ -70,7 +70,7 @@ def ping(rig, guest, to, what):
 def transfer(rig, source, sink, address, port, what, count=MIB, patience=20):
     """Random bytes by TCP."""
     source.must(f"head -c {count} /dev/urandom >/tmp/sent")
-    sink.must(f"rm -f /tmp/received; (tcpcat listen {port} </dev/null >/tmp/received 2>/tmp/received.err; echo $? >/tmp/received.rc) &")
+    sink.must(f"rm -f /tmp/received /tmp/received.rc; (tcpcat listen {port} </dev/null >/tmp/received 2>/tmp/received.err; echo $? >/tmp/received.rc) &")
     sink.wait_until(f"netstat -ltn | grep -q :{port}", 20)
     begin = time.monotonic()
     code, text = source.run(f"tcpcat connect {address} {port} </tmp/sent >/dev/null", 180)
