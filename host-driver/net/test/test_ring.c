@@ -6,27 +6,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ip.h>
 
 #include <cmocka.h>
 
 #include "../vpnet.h"
+#include "unit.h"
 #include "vhp_access_impl.h"
 
 #define SIZE 64u
-#define MBUFS 1023u
 
 RTE_LOG_REGISTER(vpnet_logtype, pmd.net.vhost_pci, NOTICE);
 
-static struct rte_eth_dev eth;
-static struct rte_eth_dev_data data;
-static struct vpnet *net;
-static struct rte_mempool *pool, *small_pool;
 static unsigned int doorbells;
 static uint16_t last_doorbell;
-static void *rxqs[VPNET_MAX_PAIRS], *txqs[VPNET_MAX_PAIRS];
 
 static void count_doorbell(struct vhp_dev *dev, unsigned int bar, uint64_t offset, uint16_t value)
 {
@@ -936,16 +930,6 @@ static void random_used(void **state)
 
 int main(int argc, char **argv)
 {
-	char *args[] = { argv[0],
-			 (char *)"--no-huge",
-			 (char *)"-m",
-			 (char *)"64",
-			 (char *)"--no-pci",
-			 (char *)"--no-shconf",
-			 (char *)"--no-telemetry",
-			 (char *)"--lcores=0@0",
-			 (char *)"--log-level=pmd.net.vhost_pci:critical",
-			 NULL };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(receive),
 		cmocka_unit_test(receive_scattered),
@@ -966,28 +950,8 @@ int main(int argc, char **argv)
 	int failed;
 
 	(void)argc;
-	if (rte_eal_init(RTE_DIM(args) - 1, args) < 0) {
-		puts("0 passed, 1 failed (EAL does not start)");
+	if (!unit_start(argv[0], &device))
 		return 1;
-	}
-	pool = rte_pktmbuf_pool_create("large", MBUFS, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
-	small_pool = rte_pktmbuf_pool_create("small", MBUFS, 0, 0, RTE_PKTMBUF_HEADROOM + 256, 0);
-	net = calloc(1, sizeof(*net));
-	if (pool == NULL || small_pool == NULL || net == NULL) {
-		puts("0 passed, 1 failed (no memory)");
-		return 1;
-	}
-	pthread_mutex_init(&net->lock, NULL);
-	snprintf(net->name, sizeof(net->name), "test");
-	net->dev = &device;
-	net->eth = &eth;
-	for (unsigned int i = 0; i < RTE_DIM(net->max_ring); i++)
-		net->max_ring[i] = 1024;
-	eth.data = &data;
-	data.dev_private = net;
-	data.mtu = 1500;
-	data.rx_queues = rxqs;
-	data.tx_queues = txqs;
 
 	failed = cmocka_run_group_tests(tests, NULL, NULL);
 	printf("%zu passed, %d failed\n", RTE_DIM(tests) - (size_t)failed, failed);
