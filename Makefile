@@ -52,7 +52,7 @@ export VHP_PLACE := $(PLACE)
 export CCACHE_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/vhost-pci-net/ccache
 
 # ALL: files of the default goal. TESTS: names; TEST_DEPS_<name>: files to build first; TEST_CMD_<name>: command, run from
-# the top; TEST_TIMEOUT_<name>: seconds after which a hanging test is ended (default 600); TEST_WEIGHT_<name>: processors that
+# the top; TEST_TIMEOUT_<name>: seconds after which a hanging test is ended (default 1200); TEST_WEIGHT_<name>: processors that
 # it keeps busy (default 1), "all" if it must run alone, or "last".
 ALL   :=
 TESTS :=
@@ -74,7 +74,7 @@ demo: $(DEMO_DEPS) ## two virtual machines exchange packets through the simulate
 
 test_names := $(if $(strip $(TEST)),$(foreach t,$(TEST),$(or $(filter $(subst *,%,$t),$(TESTS)),$(error no test is called "$t"; `make list-tests` lists them))),$(TESTS))
 define manifest_line
-$1	$(or $(TEST_TIMEOUT_$1),600)	$(or $(TEST_WEIGHT_$1),1)	$(strip $(TEST_DEPS_$1))	$(strip $(TEST_CMD_$1))
+$1	$(or $(TEST_TIMEOUT_$1),1200)	$(or $(TEST_WEIGHT_$1),1)	$(strip $(TEST_DEPS_$1))	$(strip $(TEST_CMD_$1))
 
 endef
 

@@ -19,7 +19,7 @@
 #include "vhp_mbox_client.h"
 #include "vhp_virtio_pci.h"
 
-#define LIB_WAIT_MS 60000u /**< guard against a hang; never part of a verdict on speed */
+#define LIB_WAIT_MS 600000u /**< guard against a hang; never part of a verdict on speed */
 
 struct sim {
 	pid_t pid;

@@ -14,7 +14,7 @@ import threading
 import time
 
 import figures
-from rig import Failure, Process, Rig, Sim, Testpmd, BIN, guest_a, needs, vdpad, vhpctl
+from rig import Failure, Process, Rig, Sim, Testpmd, BIN, guest_a, needs, vdpad, vhpctl, deadline_in
 
 NET = ["-d", "librte_net_vhost_pci.so"]
 VDPA = ["-d", "librte_vdpa_vhost_pci.so"]
@@ -75,7 +75,7 @@ def wrong_arguments(rig):
 
 def grows(testpmd, port, key, timeout=60):
     """Waits until a counter of a port grows."""
-    first, deadline = testpmd.port_stats(port).get(key, 0), time.monotonic() + timeout
+    first, deadline = testpmd.port_stats(port).get(key, 0), deadline_in(timeout)
     while time.monotonic() < deadline:
         time.sleep(0.3)
         if testpmd.port_stats(port).get(key, 0) > first:
@@ -146,7 +146,7 @@ def subset(rig, a, b):
     rig.check(merges(a), "VM A uses mergeable buffers")
     rig.check(b.quit(), "testpmd ends cleanly")
     b = back(rig, "b4", "icmpecho", f",peer_features={~(1 << 15) & (1 << 64) - 1:#x}")
-    deadline = time.monotonic() + 60
+    deadline = deadline_in(60)
     while vhpctl(rig, "status")[0]["withheld_features"]["names"] != ["MRG_RXBUF"] and time.monotonic() < deadline:
         time.sleep(0.3)
     rig.equal(vhpctl(rig, "status")[0]["withheld_features"]["names"], ["MRG_RXBUF"], "a driver without mergeable buffers: withheld")

@@ -23,11 +23,18 @@ BIN = os.path.join(BUILD, "bin")
 LIB = os.path.join(BUILD, "lib")
 GUEST = os.path.join(BUILD, "guest")
 SIGTERM_WAIT = 5
+# Time limits in the tests are what an idle machine of two cores takes at most; they only end what hangs, and another test, a build
+# or a slower machine may take the processors away for minutes.
+PATIENCE = 5
 PR_SET_PDEATHSIG = 1
 
 
 class Failure(Exception):
     """A test cannot go on: what happened, in one sentence."""
+
+
+def deadline_in(seconds):
+    return time.monotonic() + seconds * PATIENCE
 
 
 def die_with_parent():
@@ -174,7 +181,7 @@ class Process:
 
     def wait_for(self, pattern, timeout=60, must_live=True):
         """Waits for a line that matches; returns the match."""
-        deadline = time.monotonic() + timeout
+        deadline = deadline_in(timeout)
         while True:
             alive = self.alive()
             match = re.search(pattern, self.output(), re.M)
@@ -183,15 +190,15 @@ class Process:
             if not alive and must_live:
                 raise Failure(f"{self.name} ended (exit code {self.process.returncode}) before '{pattern}':\n" + self.tail())
             if time.monotonic() > deadline:
-                raise Failure(f"{self.name}: no '{pattern}' within {timeout} s:\n" + self.tail())
+                raise Failure(f"{self.name}: no '{pattern}' within {timeout * PATIENCE} s:\n" + self.tail())
             time.sleep(0.05)
 
     def wait(self, timeout=60):
         """Waits for the end; returns the exit code."""
         try:
-            return self.process.wait(timeout)
+            return self.process.wait(timeout * PATIENCE)
         except subprocess.TimeoutExpired:
-            raise Failure(f"{self.name} did not end within {timeout} s:\n" + self.tail()) from None
+            raise Failure(f"{self.name} did not end within {timeout * PATIENCE} s:\n" + self.tail()) from None
 
     def tail(self, lines=15):
         return "".join("    | " + line + "\n" for line in self.output(True).splitlines()[-lines:])
@@ -249,7 +256,7 @@ def vhpctl(rig, *args):
     """Runs vhpctl --json on the test's daemon; returns what it printed."""
     args = [*args, "--file-prefix", vdpad_prefix(rig)]
     done = subprocess.run([os.path.join(BIN, "vhpctl"), *args, "--json"], stdin=subprocess.DEVNULL, capture_output=True,
-                          text=True, timeout=60)
+                          text=True, timeout=60 * PATIENCE)
     with open(rig.log("vhpctl.log"), "a") as f:
         f.write(f"vhpctl {' '.join(args)} --json: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     if done.returncode != 0:
@@ -312,7 +319,7 @@ class Qmp:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.stream = self.socket.makefile("rb")
-        self.socket.settimeout(30)
+        self.socket.settimeout(30 * PATIENCE)
         json.loads(self.stream.readline())
         self("qmp_capabilities")
 
@@ -389,7 +396,7 @@ class Guest(Process):
 
     def attach(self, timeout=120):
         """Opens the control port, whoever listens there."""
-        deadline = time.monotonic() + timeout
+        deadline = deadline_in(timeout)
         while self.socket is None:
             try:
                 s = socket.socket(socket.AF_UNIX)
@@ -404,9 +411,9 @@ class Guest(Process):
 
     def connect(self, timeout=120):
         """Waits until the guest serves commands."""
-        deadline = time.monotonic() + timeout
+        deadline = deadline_in(timeout)
         self.attach(timeout)
-        self._read_until(rb"@@ready\r?\n", max(1, deadline - time.monotonic()), "boot")
+        self._read_until(rb"@@ready\r?\n", timeout, "boot")
         return self
 
     @property
@@ -424,7 +431,7 @@ class Guest(Process):
         if parameters:
             self.qmp("migrate-set-parameters", **parameters)
         self.qmp("migrate", uri=uri)
-        deadline = time.monotonic() + timeout
+        deadline = deadline_in(timeout)
         while True:
             state = self.qmp("query-migrate")
             if state["status"] == "completed":
@@ -443,7 +450,7 @@ class Guest(Process):
         self.qmp("set-action", reboot="shutdown")
 
     def _read_until(self, pattern, timeout, what):
-        deadline = time.monotonic() + timeout
+        deadline = deadline_in(timeout)
         while True:
             match = re.search(pattern, self.buffer)
             if match:
@@ -451,7 +458,7 @@ class Guest(Process):
                 return before, match
             left = deadline - time.monotonic()
             if left <= 0:
-                raise self._lost(f"'{what}' did not end within {timeout:.0f} s; so far: "
+                raise self._lost(f"'{what}' did not end within {timeout * PATIENCE:.0f} s; so far: "
                                  + self.buffer[-500:].decode(errors="replace"))
             self.socket.settimeout(min(left, 1))
             try:
@@ -469,7 +476,7 @@ class Guest(Process):
     def start(self, command):
         """Sends a command without waiting for its end; returns what finish() takes."""
         ident = next(self.ids)
-        self.socket.settimeout(10)
+        self.socket.settimeout(10 * PATIENCE)
         self.socket.sendall(b"%d %s\n" % (ident, base64.b64encode(command.encode())))
         return ident, command
 
@@ -503,7 +510,7 @@ class Guest(Process):
 
     def wait_until(self, condition, timeout=60, step=0.2):
         """Waits until a shell condition holds in the guest."""
-        code, _ = self.run(f"n=0; until {condition}; do n=$((n + 1)); [ $n -lt {int(timeout / step)} ] || exit 1; sleep {step}; done",
+        code, _ = self.run(f"n=0; until {condition}; do n=$((n + 1)); [ $n -lt {int(timeout * PATIENCE / step)} ] || exit 1; sleep {step}; done",
                            timeout * 4 + 30)
         return code == 0
 
@@ -553,7 +560,7 @@ class NicA:
         """Takes the device out, as an operator would, and puts one in that negotiates anew."""
         qmp, guest = self.guest.qmp, self.guest
         qmp("device_del", id="nic")
-        deadline = time.monotonic() + timeout
+        deadline = deadline_in(timeout)
         while not any(event["event"] == "DEVICE_DELETED" and event["data"].get("device") == "nic" for event in qmp.events):
             if time.monotonic() > deadline:
                 raise Failure(f"{guest.name}: the guest does not give its network device away")

@@ -5,7 +5,7 @@ import os
 import re
 import time
 
-from rig import BUILD, LIB, Failure, GuestProcess, Process
+from rig import BUILD, LIB, Failure, GuestProcess, Process, deadline_in
 
 
 def counters(text, what):
@@ -53,7 +53,7 @@ class StreamHost(Process):
 
 def wait_received(end, more, timeout=180):
     """Waits until an end has received that many frames more."""
-    first, deadline = end.ask()["received"], time.monotonic() + timeout
+    first, deadline = end.ask()["received"], deadline_in(timeout)
     while time.monotonic() < deadline:
         time.sleep(0.3)
         if end.ask()["received"] >= first + more:
@@ -74,7 +74,7 @@ def end(stream, timeout=90):
 
 def finish(rig, a, b, what=""):
     """Both stop sending, what is on its way arrives, both say what they got."""
-    deadline = time.monotonic() + 180
+    deadline = deadline_in(180)
     for stream in (a, b):
         stream.ask("stop")
     while time.monotonic() < deadline:

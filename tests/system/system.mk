@@ -36,11 +36,11 @@ $(eval $(call sys_test,sys-vfio-fn0,$(SYS_SIM) $(GUEST_STAMP) $(B)/tests/ring_pa
 $(eval $(call sys_test,sys-bad-input,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP),bad_input.py))
 $(eval $(call sys_test,sys-ports,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(STREAM_PMD),ports.py))
 $(eval $(call sys_test,sys-guests,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),guests.py))
-TEST_TIMEOUT_sys-guests := 1200
+TEST_TIMEOUT_sys-guests := 2400
 $(eval $(call sys_test,sys-modes,$(SYS_SIM) $(SYS_VDPA) $(GUEST_STAMP),modes.py))
-TEST_TIMEOUT_sys-modes := 1200
+TEST_TIMEOUT_sys-modes := 2400
 $(eval $(call sys_test,sys-migration,$(SYS_SIM) $(SYS_VDPA) $(SYS_NET) $(GUEST_STAMP) $(STREAM_PMD),migration.py))
-TEST_TIMEOUT_sys-migration := 1200
+TEST_TIMEOUT_sys-migration := 2400
 $(eval $(call sys_test,flash,$(SYS_SIM) $(B)/bin/vhpctl $(GUEST_STAMP),flash.py))
 # 300,000 accesses through the Verilated card, one after the other.
 TEST_TIMEOUT_flash := 3000

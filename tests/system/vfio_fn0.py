@@ -13,7 +13,7 @@ import time
 import doc
 import figures
 import frames
-from rig import BUILD, Failure, GuestTestpmd, Rig, Sim, guest_b, needs, vfio_user_device
+from rig import BUILD, Failure, GuestTestpmd, Rig, Sim, guest_b, needs, vfio_user_device, deadline_in
 
 FN0, FN1 = "0000:00:03.0", "0000:00:04.0"
 PLUGINS = "/usr/lib/vhost-pci-net"
@@ -76,7 +76,7 @@ def main():
         for end in (b, a):
             for command in ("set fwd io retry", "set burst tx delay 10 retry 1000000", "start"):
                 end.send(command)
-        deadline = time.monotonic() + 240
+        deadline = deadline_in(240)
         while time.monotonic() < deadline and not (sent(guest, "a") and sent(guest, "b")):
             a.send("show port stats 1")
             b.send("show port stats 1")

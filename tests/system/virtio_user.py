@@ -17,7 +17,7 @@ import time
 
 import figures
 import frames
-from rig import Failure, Rig, Sim, Testpmd, needs, vdpad
+from rig import Failure, Rig, Sim, Testpmd, needs, vdpad, deadline_in
 
 COUNT = 500
 # name, arguments of virtio_user, arguments of testpmd, queue pairs
@@ -31,10 +31,10 @@ VARIANTS = (
 
 
 def link_up(testpmd, port, timeout=60):
-    deadline = time.monotonic() + timeout
+    deadline = deadline_in(timeout)
     while "Link status: up" not in testpmd.command(f"show port info {port}"):
         if time.monotonic() > deadline:
-            raise Failure(f"{testpmd.name}: the link of port {port} is not up within {timeout} s:\n" + testpmd.tail())
+            raise Failure(f"{testpmd.name}: the link of port {port} is not up in time:\n" + testpmd.tail())
         time.sleep(0.2)
 
 
@@ -70,7 +70,7 @@ def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, dri
         ends[end].command("set fwd io retry")
         ends[end].command("set burst tx delay 10 retry 1000000")
         ends[end].command("start")
-    deadline = time.monotonic() + 120
+    deadline = deadline_in(120)
     while time.monotonic() < deadline:
         if all(ends[end].port_stats(1).get("TX-packets", 0) >= each * pairs for end in "ab"):
             break

@@ -17,7 +17,7 @@
 #include <rte_mbuf.h>
 
 #define BURST 32u
-#define WAIT_MS 60000
+#define WAIT_MS 300000
 
 static unsigned int empty_queue(uint64_t *sent)
 {
