@@ -42,18 +42,19 @@ $(NET_OBJ)/unit-%.o: $(NET_DIR)/%.c $(DPDK_SDK) | $(NET_OBJ) $(REGS_H)
 
 $(NET_OBJ)/unit-%.o: $(NET_DIR)/test/%.c $(DPDK_SDK) | $(NET_OBJ) $(REGS_H)
 	@$(CC) $(CFLAGS_COMMON) $(NET_SANITIZE) -MMD -MP $(DPDK_CFLAGS) -I$(ACCESS_DIR) -Ifirmware/include -I$(REGS_INC) \
-	    -c $< -o $@
+	    -Itests -c $< -o $@
 
+# net_unit,NAME,SOURCES: a test of these in test/, and of what all have.
 define net_unit
-$(B)/tests/drv-net-$1: $(NET_OBJ)/unit-test_$1.o $(NET_UNIT_OBJ) $(ACCESS_LIB) | $(B)/tests
+$(B)/tests/drv-net-$1: $(patsubst %,$(NET_OBJ)/unit-%.o,unit $2) $(NET_UNIT_OBJ) $(ACCESS_LIB) | $(B)/tests
 	@$$(CC) $(NET_SANITIZE) $$^ -o $$@ -Wl,--as-needed -lcmocka -lrte_ethdev -lrte_net -lrte_mempool -lrte_ring -lrte_mbuf \
 	    -lrte_eal -lrte_log -lrte_kvargs $$(ACCESS_LIBS)
 TESTS                += drv-net-$1
 TEST_DEPS_drv-net-$1 := $(B)/tests/drv-net-$1
 TEST_CMD_drv-net-$1  := $(B)/tests/drv-net-$1
 endef
-$(eval $(call net_unit,ring))
-$(eval $(call net_unit,mirror))
+$(eval $(call net_unit,ring,ring_device test_ring test_ring_offload))
+$(eval $(call net_unit,mirror,mirror_peer test_mirror test_mirror_connect test_mirror_hostile))
 
 # Driver copy through the simulated card's aperture.
 TESTS                  += drv-net-copy
