@@ -10,6 +10,9 @@
 int command_image(int argc, char **argv);
 int command_flash(int argc, char **argv);
 
+/** The certificate that signatures are checked with: @p given (--cert), or the installed one. @return NULL: there is none */
+const char *command_certificate(const char *given);
+
 /** Exit status of both. */
 enum {
 	EXIT_DONE = 0,

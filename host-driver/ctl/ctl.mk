@@ -6,7 +6,8 @@ VHPCTL_DIR := $(HOST_DIR)/ctl
 VHPCTL  := $(B)/bin/vhpctl
 ALL     += $(VHPCTL)
 
-VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c bind.c flash_command.c flash_reload.c image_command.c show.c telemetry.c) \
+VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c bind.c flash_command.c flash_reload.c flash_show.c flash_transfer.c \
+               image_command.c show.c telemetry.c) \
                $(HOST_DIR)/vdpa/vdpa_values.c $(FLASH_SRCS)
 
 $(VHPCTL): $(VHPCTL_SRCS) $(ACCESS_LIB) $(wildcard $(VHPCTL_DIR)/*.h) $(FLASH_HDRS) $(HOST_DIR)/vdpa/vdpa_values.h | $(B)/bin $(REGS_H)

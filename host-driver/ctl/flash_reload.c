@@ -8,7 +8,6 @@
 #include "flash_command.h"
 #include "flash_pci.h"
 
-#define LOOK_BYTES 8192u /* of a slot, for its identity, which stands in the head */
 #define SOCKET_PAUSE_US 50000u
 
 /* What is known before, for the judgement after. */
@@ -30,9 +29,9 @@ static int expect(const struct flash_config *c, struct flash_card *card, const s
 	e->slot = c->golden && flash_has_golden(card) ? FLASH_GOLDEN : FLASH_USER;
 	e->address = e->slot == FLASH_GOLDEN ? 0 : card->start;
 	if (flash_has_golden(card))
-		rc = flash_inspect(card, FLASH_GOLDEN, LOOK_BYTES, &f[FLASH_GOLDEN], &err);
+		rc = flash_inspect(card, FLASH_GOLDEN, FLASH_COMMAND_LOOK, &f[FLASH_GOLDEN], &err);
 	if (!rc)
-		rc = flash_inspect(card, FLASH_USER, LOOK_BYTES, &f[FLASH_USER], &err);
+		rc = flash_inspect(card, FLASH_USER, FLASH_COMMAND_LOOK, &f[FLASH_USER], &err);
 	if (rc)
 		return flash_command_complain(result, EXIT_FAILED, "%s", err.text);
 	e->golden_known = f[FLASH_GOLDEN].stream.has_usr_access;
@@ -50,8 +49,7 @@ static int expect(const struct flash_config *c, struct flash_card *card, const s
 		return flash_command_complain(result, EXIT_REFUSED,
 					      "the %s slot holds no image for this part%s; --force loads it "
 					      "nevertheless",
-					      e->slot == FLASH_GOLDEN ? "golden" : "user",
-					      s->has_idcode ? "" : ", or nothing at all");
+					      flash_command_slots[e->slot], s->has_idcode ? "" : ", or nothing at all");
 	if (m && (e->guarded || !e->known || m->usr_access != e->want))
 		return flash_command_complain(result, EXIT_REFUSED,
 					      "image %08x of %s is not what would be loaded%s: vhpctl flash write "
@@ -139,22 +137,14 @@ static int over_pci(const struct flash_config *c, struct flash_bar *bar, struct 
 
 /* ------------------------------------------------------------------------------------------------------------ result */
 
-static void set_hex(json_t *o, const char *key, uint32_t value)
-{
-	char text[16];
-
-	snprintf(text, sizeof(text), "0x%08x", value);
-	json_object_set_new(o, key, json_string(text));
-}
-
 static int judge(const struct flash_config *c, const struct flash_card *now, const struct expectation *e,
 		 json_t *result)
 {
 	bool fallback = e->golden_known && now->image == e->golden && (!e->known || e->want != e->golden);
 
-	set_hex(result, "running", now->image);
+	flash_command_set_hex(result, "running", now->image);
 	if (e->known)
-		set_hex(result, "expected", e->want);
+		flash_command_set_hex(result, "expected", e->want);
 	json_object_set_new(result, "fallback", json_boolean(fallback));
 	if (fallback)
 		return flash_command_complain(

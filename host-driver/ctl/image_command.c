@@ -69,6 +69,11 @@ static const struct argp argp = {
 	       "else; 2 whole, but without signature or without a certificate to check it; 64 wrong arguments.",
 };
 
+const char *command_certificate(const char *given)
+{
+	return given ? given : access(IMAGE_CERTIFICATE, R_OK) == 0 ? IMAGE_CERTIFICATE : NULL;
+}
+
 static json_t *to_json(const struct image *m)
 {
 	json_t *sections = json_array();
@@ -101,14 +106,13 @@ static void print(const struct image *m)
 static int verify(const struct config *c, const struct image *m)
 {
 	static const char *const words[] = { [IMAGE_OK] = "ok", [IMAGE_BAD] = "WRONG", [IMAGE_UNKNOWN] = "-" };
-	const char *cert = c->cert ? c->cert : access(IMAGE_CERTIFICATE, R_OK) == 0 ? IMAGE_CERTIFICATE : NULL;
 	struct image_report *r = calloc(1, sizeof(*r));
 	json_t *list = json_array();
 	int status;
 
 	if (!r)
 		abort();
-	image_verify(m, cert, r);
+	image_verify(m, command_certificate(c->cert), r);
 	for (unsigned int i = 0; i < r->count; i++) {
 		const struct image_check *check = &r->checks[i];
 
