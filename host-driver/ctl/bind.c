@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "show.h"
+#include "sysfs.h"
 
 #define VFIO "vfio-pci"
 #define IFF_UP 1u
@@ -55,12 +56,6 @@ int bind_address(const char *text, char address[BIND_ADDRESS_LEN])
 
 /* ------------------------------------------------------------------------------------------------------------- sysfs */
 
-static bool device_path(char path[PATH_MAX], const struct bind_env *env, const char *address, const char *file)
-{
-	return snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s%s%s", env->sys, address, *file ? "/" : "", file) <
-		PATH_MAX;
-}
-
 static bool read_number(const char *path, unsigned int *value)
 {
 	char buf[32];
@@ -79,49 +74,15 @@ static int which_function(const struct bind_env *env, const char *address, unsig
 {
 	char path[PATH_MAX];
 
-	if (!device_path(path, env, address, "vendor") || !read_number(path, vendor))
+	if (sysfs_path(path, env, address, "vendor") || !read_number(path, vendor))
 		return -1;
-	if (!device_path(path, env, address, "device") || !read_number(path, device))
+	if (sysfs_path(path, env, address, "device") || !read_number(path, device))
 		return -1;
 	for (size_t i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
 		if (*vendor == ids[i].vendor && *device == ids[i].device)
 			return ids[i].function;
 	}
 	return -1;
-}
-
-/* The last part of what a link of the device points to; "" if there is none. */
-static const char *link_name(const struct bind_env *env, const char *address, const char *file, char name[NAME_MAX])
-{
-	char path[PATH_MAX], to[PATH_MAX];
-	const char *slash;
-	ssize_t n = -1;
-
-	if (device_path(path, env, address, file))
-		n = readlink(path, to, sizeof(to) - 1);
-	to[n > 0 ? n : 0] = '\0';
-	slash = strrchr(to, '/');
-	snprintf(name, NAME_MAX, "%.*s", NAME_MAX - 1, slash ? slash + 1 : to);
-	return name;
-}
-
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-static int write_device(const struct bind_env *env, const char *address, const char *file, const char *text)
-{
-	char path[PATH_MAX];
-
-	return device_path(path, env, address, file) ? write_text(path, text) : -ENAMETOOLONG;
 }
 
 static int say(char text[BIND_TEXT_LEN], int rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
@@ -177,13 +138,13 @@ static json_t *describe(const struct bind_env *env, const char *address)
 
 	if (function < 0)
 		return NULL;
-	link_name(env, address, "iommu_group", group);
+	sysfs_link(env, address, "iommu_group", group);
 	snprintf(number, sizeof(number), "%04x:%04x", vendor, device);
 	one = json_object();
 	json_object_set_new(one, "address", json_string(address));
 	json_object_set_new(one, "function", json_integer(function));
 	json_object_set_new(one, "ids", json_string(number));
-	json_object_set_new(one, "driver", json_string(link_name(env, address, "driver", name)));
+	json_object_set_new(one, "driver", json_string(sysfs_link(env, address, "driver", name)));
 	json_object_set_new(one, "iommu_group", json_integer(*group ? strtol(group, NULL, 10) : -1));
 	json_object_set_new(one, "used_by", group_users(env, group));
 	return one;
@@ -196,7 +157,7 @@ json_t *bind_list(const struct bind_env *env)
 	struct dirent **names;
 	int n = -1;
 
-	if (device_path(path, env, "", ""))
+	if (!sysfs_path(path, env, "", ""))
 		n = scandir(path, &names, NULL, alphasort);
 	for (int i = 0; i < n; i++) {
 		json_t *one = describe(env, names[i]->d_name);
@@ -227,7 +188,7 @@ static int check_group(const struct bind_env *env, const char *address, const ch
 
 		if (e->d_name[0] == '.' || !strcmp(e->d_name, address))
 			continue;
-		link_name(env, e->d_name, "driver", driver);
+		sysfs_link(env, e->d_name, "driver", driver);
 		if (which_function(env, e->d_name, &vendor, &device) >= 0)
 			rc = say(
 				text, -EXDEV,
@@ -257,7 +218,7 @@ static int check_interfaces(const struct bind_env *env, const char *address, cha
 	for (size_t i = 0; i < sizeof(where) / sizeof(where[0]); i++) {
 		glob_t g;
 
-		if (!device_path(pattern, env, address, where[i]) || glob(pattern, 0, NULL, &g))
+		if (sysfs_path(pattern, env, address, where[i]) || glob(pattern, 0, NULL, &g))
 			continue;
 		for (size_t k = 0; !rc && k < g.gl_pathc; k++) {
 			unsigned int flags = 0;
@@ -324,7 +285,7 @@ static int check_device(const struct bind_env *env, const char *address, char te
 	unsigned int vendor = 0, device = 0;
 	char path[PATH_MAX];
 
-	if (!device_path(path, env, address, "") || access(path, F_OK))
+	if (sysfs_path(path, env, address, "") || access(path, F_OK))
 		return say(text, -ENODEV, "no such PCI device (vhpctl bind without address lists what is there)");
 	if (which_function(env, address, &vendor, &device) < 0)
 		return say(text, -EINVAL, "%04x:%04x is no function of a vhost-pci card", vendor, device);
@@ -340,8 +301,8 @@ int bind_vfio(const struct bind_env *env, const char *address, char text[BIND_TE
 
 	if (rc)
 		return rc;
-	link_name(env, address, "driver", driver);
-	link_name(env, address, "iommu_group", group);
+	sysfs_link(env, address, "driver", driver);
+	sysfs_link(env, address, "iommu_group", group);
 	if (!*group)
 		return say(
 			text, -ENOTSUP,
@@ -359,20 +320,20 @@ int bind_vfio(const struct bind_env *env, const char *address, char text[BIND_TE
 		load_vfio();
 	if (!have_vfio(env))
 		return say(text, -ENOENT, "the kernel has no driver " VFIO ": modprobe " VFIO " as root says why");
-	rc = write_device(env, address, "driver_override", VFIO);
+	rc = sysfs_write_device(env, address, "driver_override", VFIO);
 	if (rc)
 		return say_errno(text, rc, "write driver_override");
 	if (*driver)
-		rc = write_device(env, address, "driver/unbind", address);
+		rc = sysfs_write_device(env, address, "driver/unbind", address);
 	if (!rc) {
 		snprintf(path, sizeof(path), "%s/bus/pci/drivers_probe", env->sys);
-		rc = write_text(path, address);
+		rc = sysfs_write(path, address);
 	}
-	if (!rc && strcmp(link_name(env, address, "driver", now), VFIO))
+	if (!rc && strcmp(sysfs_link(env, address, "driver", now), VFIO))
 		rc = -EIO;
 	if (rc) {
 		/* What else probes drivers later should find the device as it was. */
-		write_device(env, address, "driver_override", "\n");
+		sysfs_write_device(env, address, "driver_override", "\n");
 		return rc == -EIO ? say(text, rc, VFIO " does not take it: the kernel's log (dmesg) says why")
 				  : say_errno(text, rc, "bind it");
 	}
@@ -387,27 +348,27 @@ int bind_release(const struct bind_env *env, const char *address, char text[BIND
 
 	if (rc)
 		return rc;
-	link_name(env, address, "driver", driver);
+	sysfs_link(env, address, "driver", driver);
 	if (*driver && strcmp(driver, VFIO))
 		return say(text, -EINVAL, "%s has it, not " VFIO, driver);
 	if (*driver) {
-		rc = check_users(env, link_name(env, address, "iommu_group", group), text);
+		rc = check_users(env, sysfs_link(env, address, "iommu_group", group), text);
 		if (rc)
 			return rc;
 	}
-	rc = write_device(env, address, "driver_override", "\n");
+	rc = sysfs_write_device(env, address, "driver_override", "\n");
 	if (rc)
 		return say_errno(text, rc, "write driver_override");
 	if (*driver)
-		rc = write_device(env, address, "driver/unbind", address);
+		rc = sysfs_write_device(env, address, "driver/unbind", address);
 	if (!rc) {
 		snprintf(path, sizeof(path), "%s/bus/pci/drivers_probe", env->sys);
-		rc = write_text(path, address);
+		rc = sysfs_write(path, address);
 	}
 	/* No driver wants it: not an error. */
 	if (rc && rc != -ENODEV && rc != -EINVAL)
 		return say_errno(text, rc, "take it from " VFIO);
-	link_name(env, address, "driver", now);
+	sysfs_link(env, address, "driver", now);
 	return say(text, 0, "%s%s", *now ? "now with " : "no driver", now);
 }
 

@@ -7,7 +7,7 @@ VHPCTL  := $(B)/bin/vhpctl
 ALL     += $(VHPCTL)
 
 VHPCTL_SRCS := $(addprefix $(VHPCTL_DIR)/,vhpctl.c bind.c flash_command.c flash_reload.c flash_show.c flash_transfer.c \
-               image_command.c show.c telemetry.c) \
+               image_command.c show.c sysfs.c telemetry.c) \
                $(HOST_DIR)/vdpa/vdpa_values.c $(FLASH_SRCS)
 
 $(VHPCTL): $(VHPCTL_SRCS) $(ACCESS_LIB) $(wildcard $(VHPCTL_DIR)/*.h) $(FLASH_HDRS) $(HOST_DIR)/vdpa/vdpa_values.h | $(B)/bin $(REGS_H)
@@ -27,7 +27,7 @@ $(MAN_PAGES): $(VHPCTL_DIR)/man.py
 
 # Binding, against a device tree of its own.
 BIND_TEST := $(B)/tests/drv-bind
-$(BIND_TEST): $(addprefix $(VHPCTL_DIR)/,test/test_bind.c bind.c show.c bind.h show.h) | $(B)/tests
+$(BIND_TEST): $(addprefix $(VHPCTL_DIR)/,test/test_bind.c bind.c show.c sysfs.c bind.h show.h sysfs.h) | $(B)/tests
 	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I$(VHPCTL_DIR) $(filter %.c,$^) -o $@ \
 	    -lcmocka -ljansson
 

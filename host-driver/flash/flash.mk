@@ -12,7 +12,7 @@ FLASH_LIBS   := $(ACCESS_LIBS) -lcrypto
 # Slots, guard and NOR commands against the simulation's flash model, the power failing at random points.
 DRV_FLASH_SLOTS := $(B)/tests/drv-flash-slots
 $(DRV_FLASH_SLOTS): $(addprefix $(FLASH_DIR)/,test/test_flash.c test/mock_card.c test/mock_card.h flash_nor.c flash_card.c flash_slot.c \
-		flash_bar.c image.c bitstream.c) $(ACCESS_LIB) sim/nor.c sim/nor_array.c $(wildcard sim/nor*.h) $(FLASH_HDRS) | $(B)/tests $(REGS_H)
+		flash_bar.c image.c bitstream.c) $(HOST_DIR)/ctl/sysfs.c $(ACCESS_LIB) sim/nor.c sim/nor_array.c $(wildcard sim/nor*.h) $(FLASH_HDRS) | $(B)/tests $(REGS_H)
 	@$(CC) $(CFLAGS_COMMON) -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FLASH_CFLAGS) -I$(FLASH_DIR)/test -Isim \
 	    $(filter %.c %.a,$^) -o $@ -lcmocka $(FLASH_LIBS)
 

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "sysfs.h"
 #include "vhost_pci.h"
 #include "vhp_access.h"
 
@@ -122,18 +123,6 @@ static void mapped_write(struct flash_bar *bar, uint32_t offset, uint32_t value)
 	((struct mapped_bar *)bar)->regs[offset / 4] = value;
 }
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
 static void mapped_close(struct flash_bar *bar)
 {
 	struct mapped_bar *b = (struct mapped_bar *)bar;
@@ -147,7 +136,7 @@ static void mapped_close(struct flash_bar *bar)
 	if (b->container >= 0)
 		close(b->container);
 	if (b->enable[0])
-		write_file(b->enable, "0");
+		sysfs_write(b->enable, "0");
 	free(b);
 }
 
@@ -208,7 +197,7 @@ int flash_bar_open_sysfs(const struct bind_env *env, const char *address, struct
 	snprintf(driver, sizeof(driver), "%s/bus/pci/devices/%s/driver", env->sys, address);
 	if (!rc && access(driver, F_OK)) {
 		snprintf(b->enable, sizeof(b->enable), "%s/bus/pci/devices/%s/enable", env->sys, address);
-		rc = write_file(b->enable, "1");
+		rc = sysfs_write(b->enable, "1");
 		if (rc) {
 			flash_fail(err, rc, "%s: cannot switch it on: %s", b->enable, strerror(-rc));
 			b->enable[0] = '\0';
@@ -283,21 +272,19 @@ static int vfio_open(const struct bind_env *env, struct mapped_bar *b, const cha
 
 int flash_bar_open_pci(const struct bind_env *env, const char *address, struct flash_bar **bar, struct flash_err *err)
 {
-	char path[PATH_MAX], driver[PATH_MAX] = "", group[PATH_MAX] = "";
+	char driver[NAME_MAX], group[NAME_MAX];
 	struct mapped_bar *b;
 	int rc;
 
 	*bar = NULL;
-	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/driver", env->sys, address);
-	if (readlink(path, driver, sizeof(driver) - 1) < 0 || strcmp(strrchr(driver, '/') ?: "", "/vfio-pci"))
+	if (strcmp(sysfs_link(env, address, "driver", driver), "vfio-pci"))
 		return flash_bar_open_sysfs(env, address, bar, err);
-	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/iommu_group", env->sys, address);
-	if (readlink(path, group, sizeof(group) - 1) < 0 || !strrchr(group, '/'))
+	if (!*sysfs_link(env, address, "iommu_group", group))
 		return flash_fail(err, -ENOTSUP, "%s: bound to vfio-pci, but in no IOMMU group", address);
 	b = new_mapped("VFIO", address);
 	if (!b)
 		return flash_fail(err, -ENOMEM, "out of memory");
-	rc = vfio_open(env, b, address, strrchr(group, '/') + 1, err);
+	rc = vfio_open(env, b, address, group, err);
 	if (!rc) {
 		*bar = &b->bar;
 		return 0;

@@ -11,6 +11,7 @@
 
 #include "flash_bar.h"
 #include "show.h"
+#include "sysfs.h"
 
 #define VFIO "vfio-pci"
 #define RESCAN_PAUSE_MS 1000u
@@ -31,48 +32,11 @@
 #define AER_UNCORRECTABLE_MASK 0x08u
 #define AER_SURPRISE_DOWN 0x20u
 
-static int path_of(char path[PATH_MAX], const struct bind_env *env, const char *address, const char *file)
-{
-	return snprintf(path, PATH_MAX, "%s/bus/pci/devices/%s/%s", env->sys, address, file) < PATH_MAX ? 0
-													: -ENAMETOOLONG;
-}
-
-static int write_to(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (write(fd, text, strlen(text)) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
-}
-
-static int write_device(const struct bind_env *env, const char *address, const char *file, const char *text)
-{
-	char path[PATH_MAX];
-	int rc = path_of(path, env, address, file);
-
-	return rc ? rc : write_to(path, text);
-}
-
 static bool there(const struct bind_env *env, const char *address)
 {
 	char path[PATH_MAX];
 
-	return !path_of(path, env, address, "config") && access(path, F_OK) == 0;
-}
-
-static void driver_of(const struct bind_env *env, const char *address, char *name, size_t room)
-{
-	char path[PATH_MAX], to[PATH_MAX];
-	ssize_t n = path_of(path, env, address, "driver") ? -1 : readlink(path, to, sizeof(to) - 1);
-	const char *slash;
-
-	to[n > 0 ? n : 0] = '\0';
-	slash = strrchr(to, '/');
-	snprintf(name, room, "%s", slash ? slash + 1 : "");
+	return !sysfs_path(path, env, address, "config") && access(path, F_OK) == 0;
 }
 
 /* -------------------------------------------------------------------------------------------------- configuration space */
@@ -81,7 +45,7 @@ static int config(const struct bind_env *env, const char *address, unsigned int 
 		  bool write)
 {
 	char path[PATH_MAX];
-	int fd, rc = path_of(path, env, address, "config");
+	int fd, rc = sysfs_path(path, env, address, "config");
 	ssize_t n;
 
 	if (rc)
@@ -227,10 +191,10 @@ int flash_pci_find(const struct bind_env *env, const char *address, struct flash
 	if (bind_address(address, p->address))
 		return flash_fail(err, -EINVAL,
 				  "%s: not a PCI address; want DOMAIN:BUS:DEVICE.FUNCTION, as 0000:01:00.0", address);
-	if (path_of(path, env, p->address, "") || !realpath(path, real))
+	if (sysfs_path(path, env, p->address, "") || !realpath(path, real))
 		return flash_fail(err, -ENODEV, "%s: no such PCI device (vhpctl bind lists the cards)", p->address);
 	for (unsigned int i = 0; i < 2; i++) {
-		FILE *f = path_of(path, env, p->address, files[i]) ? NULL : fopen(path, "re");
+		FILE *f = sysfs_path(path, env, p->address, files[i]) ? NULL : fopen(path, "re");
 
 		if (f && !fgets(ids[i], sizeof(ids[i]), f))
 			ids[i][0] = '\0';
@@ -257,7 +221,7 @@ int flash_pci_find(const struct bind_env *env, const char *address, struct flash
 		if (!p->port[0] && strncmp(test, p->address, strlen("0000:00:00")))
 			continue;
 		snprintf(f->address, sizeof(f->address), "%s", test);
-		driver_of(env, test, f->driver, sizeof(f->driver));
+		sysfs_link(env, test, "driver", f->driver);
 		p->count++;
 	}
 	if (d)
@@ -311,7 +275,7 @@ int flash_pci_in_use(const struct flash_pci *p, struct flash_err *err)
 			rc = flash_fail(err, -EBUSY,
 					"%s is in use by a program that has its VFIO group open: end it first",
 					f->address);
-		else if (!path_of(path, p->env, f->address, "net") && access(path, F_OK) == 0)
+		else if (!sysfs_path(path, p->env, f->address, "net") && access(path, F_OK) == 0)
 			rc = flash_fail(err, -EBUSY,
 					"%s is a network interface of this host (driver %s): vhpctl bind %s first, or "
 					"unbind its driver",
@@ -325,7 +289,7 @@ int flash_pci_detach(struct flash_pci *p, struct flash_err *err)
 {
 	for (unsigned int i = 0; i < p->count; i++) {
 		const struct flash_pci_function *f = &p->functions[i];
-		int rc = f->driver[0] ? write_device(p->env, f->address, "driver/unbind", f->address) : 0;
+		int rc = f->driver[0] ? sysfs_write_device(p->env, f->address, "driver/unbind", f->address) : 0;
 
 		if (rc)
 			return flash_fail(err, rc, "%s: cannot take it from driver %s: %s%s", f->address, f->driver,
@@ -342,9 +306,9 @@ int flash_pci_remove(const struct flash_pci *p, struct flash_err *err)
 		const char *a = p->functions[p->count - 1 - i].address;
 
 		if (strcmp(a, p->address))
-			write_device(p->env, a, "remove", "1");
+			sysfs_write_device(p->env, a, "remove", "1");
 	}
-	write_device(p->env, p->address, "remove", "1");
+	sysfs_write_device(p->env, p->address, "remove", "1");
 	return there(p->env, p->address) ? flash_fail(err, -EIO, "%s: the kernel does not let it go", p->address) : 0;
 }
 
@@ -374,15 +338,15 @@ int flash_pci_wait_back(const struct flash_pci *p, unsigned int settle_ms, unsig
 		}
 		flash_sleep_us(RESCAN_PAUSE_MS * 1000);
 		/* The port's own file looks below it only; root ports of old kernels have none. */
-		if (!p->port[0] || path_of(path, p->env, p->port, "rescan") || write_to(path, "1")) {
+		if (!p->port[0] || sysfs_path(path, p->env, p->port, "rescan") || sysfs_write(path, "1")) {
 			snprintf(path, sizeof(path), "%s/bus/pci/rescan", p->env->sys);
-			write_to(path, "1");
+			sysfs_write(path, "1");
 		}
 		if (answers(p))
 			return 0;
 		/* A function that the kernel found, but that does not answer, would stay as it is. */
 		if (there(p->env, p->address))
-			write_device(p->env, p->address, "remove", "1");
+			sysfs_write_device(p->env, p->address, "remove", "1");
 	} while (!late);
 	return flash_fail(
 		err, -ETIMEDOUT,
@@ -398,20 +362,20 @@ int flash_pci_attach(struct flash_pci *p, struct flash_err *err)
 	restore_port(p);
 	for (unsigned int i = 0; i < p->count; i++) {
 		const struct flash_pci_function *f = &p->functions[i];
-		char now[64], text[BIND_TEXT_LEN] = "no such function any more", path[PATH_MAX];
+		char now[NAME_MAX], text[BIND_TEXT_LEN] = "no such function any more", path[PATH_MAX];
 
 		if (!f->driver[0])
 			continue;
-		driver_of(p->env, f->address, now, sizeof(now));
+		sysfs_link(p->env, f->address, "driver", now);
 		if (!strcmp(now, f->driver))
 			continue;
 		if (!strcmp(f->driver, VFIO)) {
 			bind_vfio(p->env, f->address, text);
 		} else if (there(p->env, f->address) && !now[0]) {
 			snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s/bind", p->env->sys, f->driver);
-			snprintf(text, sizeof(text), "%s", strerror(-write_to(path, f->address)));
+			snprintf(text, sizeof(text), "%s", strerror(-sysfs_write(path, f->address)));
 		}
-		driver_of(p->env, f->address, now, sizeof(now));
+		sysfs_link(p->env, f->address, "driver", now);
 		if (strcmp(now, f->driver) && !rc)
 			rc = flash_fail(err, -EIO, "%s did not get its driver %s back: %.300s", f->address, f->driver,
 					text);

@@ -7,6 +7,7 @@
 #ifndef FLASH_PCI_H
 #define FLASH_PCI_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,7 +18,7 @@
 
 struct flash_pci_function {
 	char address[BIND_ADDRESS_LEN];
-	char driver[64]; /**< that had it; "" */
+	char driver[NAME_MAX]; /**< that had it; "" */
 };
 
 struct flash_pci {
