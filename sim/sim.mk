@@ -10,7 +10,7 @@ include sim/verilate.mk
 SIM_HDRS := $(wildcard sim/*.h) host-driver/access/vfio_user_proto.h
 SIM_CFLAGS = -std=c17 -D_GNU_SOURCE -DVHP_VERSION='"$(VERSION)"' -O2 -g -Wall -Wextra -Werror -Isim -I$(B)/gen/include -Ifirmware/include -Ihost-driver/access
 SIM_LIB_SRCS := sim/hardblock.c sim/hb_request.c sim/hb_complete.c sim/hb_config.c sim/hb_sriov.c sim/rootcomplex.c sim/memmap.c sim/model.c \
-	sim/vfio_user.c sim/server.c sim/nor.c sim/nor_array.c sim/fpga.c sim/flash.c
+	sim/vfio_user.c sim/vfio_user_commands.c sim/server.c sim/nor.c sim/nor_array.c sim/fpga.c sim/flash.c sim/options.c
 SIM_LIB_OBJS := $(SIM_LIB_SRCS:sim/%.c=$(B)/obj-sim/%.o)
 
 $(B)/obj-sim/%.o: sim/%.c $(SIM_HDRS)
@@ -38,9 +38,10 @@ $(eval $(call VERILATE_TOP,vhp-sim-full,vhp_card,,sim/main.c,-GConfigFull=1))
 ALL += $(B)/bin/vhp-sim $(B)/bin/vhp-sim-full
 
 # Tests of the models and of the server.
-$(B)/tests/sim-model: sim/tests/model.c $(B)/obj-sim/libvhpsim.a $(SIM_HDRS)
+$(B)/tests/sim-model: $(addprefix sim/tests/,model.c model_card.c model_config.c model_reads.c) $(B)/obj-sim/libvhpsim.a \
+		$(SIM_HDRS) sim/tests/model_card.h
 	@mkdir -p $(@D)
-	$(CC) $(SIM_CFLAGS) -o $@ $< $(B)/obj-sim/libvhpsim.a -ljansson
+	$(CC) $(SIM_CFLAGS) -o $@ $(filter %.c %.a,$^) -ljansson
 
 TESTS += sim-model
 TEST_DEPS_sim-model := $(B)/tests/sim-model
@@ -62,9 +63,9 @@ TESTS += sim-config
 TEST_DEPS_sim-config := $(B)/tests/sim-config
 TEST_CMD_sim-config := $(B)/tests/sim-config
 
-$(B)/tests/sim-vfio-user: sim/tests/vfio_user.c sim/bits.h
+$(B)/tests/sim-vfio-user: sim/tests/vfio_user.c sim/tests/vfio_user_client.c sim/tests/vfio_user_client.h sim/bits.h
 	@mkdir -p $(@D)
-	$(CC) $(SIM_CFLAGS) -o $@ $< -ljansson
+	$(CC) $(SIM_CFLAGS) -o $@ $(filter %.c,$^) -ljansson
 
 TESTS += sim-vfio-user
 TEST_DEPS_sim-vfio-user := $(B)/tests/sim-vfio-user $(B)/bin/vhp-sim $(B)/fw/firmware.hex

@@ -1,57 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vfio_user.h"
-
-#include "vfio_user_proto.h"
-
 #include <endian.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
-#include <linux/vfio.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
+
+#include "vfio_user_impl.h"
 
 #define MAX_MSG (sizeof(struct vfio_user_header) + sizeof(struct vfio_user_region_access) + VFU_MAX_XFER)
 #define MAX_REPLIES (4 * MAX_MSG) /* bytes a client may leave unread before it is no longer served */
 #define MAX_REST 16384u		  /* messages of a client that has gone: more than a socket buffer holds */
-#define CONNS 4			  /* one client, the others to be told that it is taken */
 
-struct conn {
-	int fd; /* -1: free */
-	bool refused, versioned, closing;
-	uint8_t *in;
-	size_t got, need;
-	int fds[VFU_MAX_FDS];
-	unsigned int nfds;
-	uint8_t *out;
-	size_t out_len, out_room;
-};
-
-struct vfu_server {
-	struct vfu_config cfg;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	int listener;
-	struct conn conns[CONNS];
-	struct vfu_stats st;
-};
-
-/* Largest payload first: the message at hand is built in here. */
-struct request {
-	struct conn *c;
-	struct vfio_user_header h; /* host byte order */
-	const uint8_t *body;
-	size_t len;
-};
-
-static void say(struct vfu_server *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(struct vfu_server *s, const char *fmt, ...)
+void vfu_say(struct vfu_server *s, const char *fmt, ...)
 {
 	char text[256];
 	va_list ap;
@@ -83,7 +47,7 @@ static void conn_close(struct vfu_server *s, struct conn *c)
 
 	*c = (struct conn){ .fd = -1 };
 	if (told) {
-		say(s, "client has gone");
+		vfu_say(s, "client has gone");
 		s->cfg.ops->disconnected(s->cfg.arg);
 	}
 }
@@ -100,7 +64,7 @@ static void conn_fault(struct vfu_server *s, struct conn *c, const char *fmt, ..
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	say(s, "disconnecting the client: %s", text);
+	vfu_say(s, "disconnecting the client: %s", text);
 	s->st.disconnected_for_fault++;
 	c->closing = true;
 }
@@ -121,7 +85,7 @@ static bool queue_out(struct conn *c, const void *data, size_t len)
 	return true;
 }
 
-static void flush_out(struct vfu_server *s, struct conn *c)
+static void flush_out(struct conn *c)
 {
 	ssize_t n = c->out_len ? send(c->fd, c->out, c->out_len, MSG_NOSIGNAL | MSG_DONTWAIT) : 0;
 
@@ -134,11 +98,10 @@ static void flush_out(struct vfu_server *s, struct conn *c)
 		memmove(c->out, c->out + n, c->out_len - (size_t)n);
 		c->out_len -= (size_t)n;
 	}
-	(void)s;
 }
 
-static void reply(struct vfu_server *s, const struct request *r, const void *body, size_t len, const void *more,
-		  size_t more_len)
+void vfu_reply(struct vfu_server *s, const struct request *r, const void *body, size_t len, const void *more,
+	       size_t more_len)
 {
 	struct vfio_user_header h = {
 		.id = htole16(r->h.id),
@@ -170,314 +133,7 @@ static void reply_error(struct vfu_server *s, const struct request *r, int rc)
 		conn_fault(s, r->c, "out of memory");
 }
 
-/* ------------------------------------------------------------------------------------------ commands */
-
-static int do_version(struct vfu_server *s, struct request *r)
-{
-	static const char text[] =
-		"{\"capabilities\":{\"max_msg_fds\":16,\"max_data_xfer_size\":65536,\"pgsizes\":4096,"
-		"\"write_multiple\":true}}";
-	struct vfio_user_version v;
-	const char *json = (const char *)r->body + sizeof(v);
-	json_t *root;
-
-	if (r->len < sizeof(v))
-		return -EINVAL;
-	if (r->c->versioned)
-		return -EALREADY;
-	memcpy(&v, r->body, sizeof(v));
-	if (le16toh(v.major) != 0) {
-		say(s, "client wants protocol version %u.%u; this is 0.0", le16toh(v.major), le16toh(v.minor));
-		return -EINVAL;
-	}
-	if (r->len > sizeof(v)) {
-		if (json[r->len - sizeof(v) - 1])
-			return -EINVAL;
-		root = json_loads(json, 0, NULL);
-		if (!json_is_object(root)) {
-			json_decref(root);
-			say(s, "client's version text is no JSON object");
-			return -EINVAL;
-		}
-		json_decref(root);
-	}
-	v.major = v.minor = 0;
-	r->c->versioned = true;
-	reply(s, r, &v, sizeof(v), text, sizeof(text));
-	return 0;
-}
-
-static int do_dma_map(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_dma_map a;
-	int rc = 0;
-
-	if (r->len != sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	if (!le64toh(a.size) || le64toh(a.address) + (le64toh(a.size) - 1) < le64toh(a.address) || le32toh(a.flags) > 3)
-		return -EINVAL;
-	if (r->c->nfds > 1)
-		return -EINVAL;
-	/* Without a descriptor the memory is not reachable (ROMs, other devices): an access of the card is a DMA fault. */
-	if (r->c->nfds == 1 && le32toh(a.flags))
-		rc = s->cfg.ops->dma_map(s->cfg.arg, le64toh(a.address), le64toh(a.size), r->c->fds[0],
-					 le64toh(a.offset), le32toh(a.flags));
-	if (!rc)
-		reply(s, r, NULL, 0, NULL, 0);
-	return rc;
-}
-
-static int do_dma_unmap(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_dma_unmap a;
-	int rc;
-
-	if (r->len < sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	if (le32toh(a.flags) == VFIO_USER_DMA_UNMAP_ALL) {
-		if (a.address || a.size)
-			return -EINVAL;
-		rc = s->cfg.ops->dma_unmap_all(s->cfg.arg);
-	} else if (le32toh(a.flags)) {
-		return -ENOTSUP; /* dirty pages are logged by the card's own means */
-	} else if (!le64toh(a.size) || le64toh(a.address) + (le64toh(a.size) - 1) < le64toh(a.address)) {
-		return -EINVAL;
-	} else {
-		rc = s->cfg.ops->dma_unmap(s->cfg.arg, le64toh(a.address), le64toh(a.size));
-	}
-	if (!rc)
-		reply(s, r, &a, sizeof(a), NULL, 0);
-	return rc;
-}
-
-static int do_get_info(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_device_info a = { .argsz = htole32(sizeof(a)),
-					   .flags = htole32(VFIO_DEVICE_FLAGS_RESET | VFIO_DEVICE_FLAGS_PCI),
-					   .num_regions = htole32(VFU_REGIONS),
-					   .num_irqs = htole32(VFIO_PCI_NUM_IRQS) };
-
-	if (r->len < sizeof(a))
-		return -EINVAL;
-	reply(s, r, &a, sizeof(a), NULL, 0);
-	return 0;
-}
-
-static int do_get_region_info(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_region_info a;
-	uint64_t size;
-
-	if (r->len < sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	if (le32toh(a.index) >= VFU_REGIONS)
-		return -EINVAL;
-	size = s->cfg.region_size[le32toh(a.index)];
-	a.argsz = htole32(sizeof(a));
-	a.flags = htole32(size ? VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE : 0);
-	a.cap_offset = 0;
-	a.size = htole64(size);
-	a.offset = 0;
-	reply(s, r, &a, sizeof(a), NULL, 0);
-	return 0;
-}
-
-static unsigned int irq_count(const struct vfu_server *s, uint32_t index)
-{
-	return index == VFIO_PCI_MSIX_IRQ_INDEX ? s->cfg.msix_vectors : 0;
-}
-
-static int do_get_irq_info(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_irq_info a;
-	unsigned int count;
-
-	if (r->len < sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	if (le32toh(a.index) >= VFIO_PCI_NUM_IRQS)
-		return -EINVAL;
-	count = irq_count(s, le32toh(a.index));
-	a.argsz = htole32(sizeof(a));
-	a.flags = htole32(count ? VFIO_IRQ_INFO_EVENTFD : 0);
-	a.count = htole32(count);
-	reply(s, r, &a, sizeof(a), NULL, 0);
-	return 0;
-}
-
-static int tie(struct vfu_server *s, struct request *r, uint32_t start, uint32_t count)
-{
-	struct conn *c = r->c;
-	int rc = 0;
-
-	/* Either a descriptor for each vector, or none: untie. */
-	if (c->nfds && c->nfds != count)
-		return -EINVAL;
-	for (uint32_t i = 0; !rc && i < count; i++) {
-		rc = s->cfg.ops->set_irq(s->cfg.arg, start + i, c->nfds ? c->fds[i] : -1);
-		if (!rc && c->nfds)
-			c->fds[i] = -1; /* the function's now */
-	}
-	return rc;
-}
-
-static int do_set_irqs(struct vfu_server *s, struct request *r)
-{
-	uint32_t start, count, data, action;
-	struct vfio_user_irq_set a;
-	int rc = 0;
-
-	if (r->len < sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	start = le32toh(a.start);
-	count = le32toh(a.count);
-	data = le32toh(a.flags) & VFIO_IRQ_SET_DATA_TYPE_MASK;
-	action = le32toh(a.flags) & VFIO_IRQ_SET_ACTION_TYPE_MASK;
-	if (le32toh(a.index) >= VFIO_PCI_NUM_IRQS ||
-	    (le32toh(a.flags) & ~(VFIO_IRQ_SET_DATA_TYPE_MASK | VFIO_IRQ_SET_ACTION_TYPE_MASK)))
-		return -EINVAL;
-	if (start > irq_count(s, le32toh(a.index)) || count > irq_count(s, le32toh(a.index)) - start)
-		return -EINVAL;
-	if (action != VFIO_IRQ_SET_ACTION_TRIGGER)
-		return count ? -ENOTSUP : (reply(s, r, NULL, 0, NULL, 0), 0); /* MSI-X is masked in the table only */
-	switch (data) {
-	case VFIO_IRQ_SET_DATA_NONE:
-		if (count == 0) /* the whole index off */
-			for (unsigned int v = 0; !rc && v < irq_count(s, le32toh(a.index)); v++)
-				rc = s->cfg.ops->set_irq(s->cfg.arg, v, -1);
-		for (uint32_t i = 0; !rc && i < count; i++)
-			rc = s->cfg.ops->trigger_irq(s->cfg.arg, start + i);
-		break;
-	case VFIO_IRQ_SET_DATA_BOOL:
-		if (r->len != sizeof(a) + count)
-			return -EINVAL;
-		for (uint32_t i = 0; !rc && i < count; i++)
-			if (r->body[sizeof(a) + i])
-				rc = s->cfg.ops->trigger_irq(s->cfg.arg, start + i);
-		break;
-	case VFIO_IRQ_SET_DATA_EVENTFD:
-		rc = tie(s, r, start, count);
-		break;
-	default:
-		return -EINVAL;
-	}
-	if (!rc)
-		reply(s, r, NULL, 0, NULL, 0);
-	return rc;
-}
-
-static int check_region(const struct vfu_server *s, uint32_t region, uint64_t offset, uint32_t count)
-{
-	if (region >= VFU_REGIONS || !count || count > VFU_MAX_XFER)
-		return -EINVAL;
-	if (offset > s->cfg.region_size[region] || count > s->cfg.region_size[region] - offset)
-		return -EINVAL;
-	return 0;
-}
-
-static int do_region_read(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_region_access a;
-	uint8_t *buf;
-	int rc;
-
-	if (r->len != sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	rc = check_region(s, le32toh(a.region), le64toh(a.offset), le32toh(a.count));
-	if (rc)
-		return rc;
-	buf = malloc(le32toh(a.count));
-	if (!buf)
-		return -ENOMEM;
-	rc = s->cfg.ops->region_read(s->cfg.arg, le32toh(a.region), le64toh(a.offset), buf, le32toh(a.count));
-	if (!rc)
-		reply(s, r, &a, sizeof(a), buf, le32toh(a.count));
-	free(buf);
-	return rc;
-}
-
-static int do_region_write(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_region_access a;
-	int rc;
-
-	if (r->len < sizeof(a))
-		return -EINVAL;
-	memcpy(&a, r->body, sizeof(a));
-	rc = check_region(s, le32toh(a.region), le64toh(a.offset), le32toh(a.count));
-	if (!rc && r->len != sizeof(a) + le32toh(a.count))
-		rc = -EINVAL;
-	if (!rc)
-		rc = s->cfg.ops->region_write(s->cfg.arg, le32toh(a.region), le64toh(a.offset), r->body + sizeof(a),
-					      le32toh(a.count));
-	if (!rc)
-		reply(s, r, &a, sizeof(a), NULL, 0);
-	return rc;
-}
-
-static int do_write_multi(struct vfu_server *s, struct request *r)
-{
-	struct vfio_user_write_one w;
-	uint64_t n, i;
-	int rc = 0;
-
-	if (r->len < sizeof(n))
-		return -EINVAL;
-	memcpy(&n, r->body, sizeof(n));
-	n = le64toh(n);
-	if (n > VFU_MAX_XFER / sizeof(w) || r->len != sizeof(n) + n * sizeof(w))
-		return -EINVAL;
-	for (i = 0; !rc && i < n; i++) {
-		memcpy(&w, r->body + sizeof(n) + i * sizeof(w), sizeof(w));
-		rc = le32toh(w.count) > sizeof(w.data)
-			? -EINVAL
-			: check_region(s, le32toh(w.region), le64toh(w.offset), le32toh(w.count));
-		if (!rc)
-			rc = s->cfg.ops->region_write(s->cfg.arg, le32toh(w.region), le64toh(w.offset), w.data,
-						      le32toh(w.count));
-	}
-	n = htole64(n);
-	if (!rc)
-		reply(s, r, &n, sizeof(n), NULL, 0);
-	return rc;
-}
-
-static int do_reset(struct vfu_server *s, struct request *r)
-{
-	int rc = s->cfg.ops->reset(s->cfg.arg);
-
-	if (!rc)
-		reply(s, r, NULL, 0, NULL, 0);
-	return rc;
-}
-
-static int dispatch(struct vfu_server *s, struct request *r)
-{
-	static int (*const handlers[])(struct vfu_server *s, struct request *r) = {
-		[VFIO_USER_VERSION] = do_version,
-		[VFIO_USER_DMA_MAP] = do_dma_map,
-		[VFIO_USER_DMA_UNMAP] = do_dma_unmap,
-		[VFIO_USER_GET_INFO] = do_get_info,
-		[VFIO_USER_GET_REGION_INFO] = do_get_region_info,
-		[VFIO_USER_GET_IRQ_INFO] = do_get_irq_info,
-		[VFIO_USER_SET_IRQS] = do_set_irqs,
-		[VFIO_USER_REGION_READ] = do_region_read,
-		[VFIO_USER_REGION_WRITE] = do_region_write,
-		[VFIO_USER_RESET] = do_reset,
-		[VFIO_USER_REGION_WRITE_MULTI] = do_write_multi,
-	};
-
-	if (r->h.command >= sizeof(handlers) / sizeof(handlers[0]) || !handlers[r->h.command])
-		return -ENOTSUP;
-	if (r->h.command != VFIO_USER_SET_IRQS && r->h.command != VFIO_USER_DMA_MAP && r->c->nfds)
-		return -EINVAL;
-	return handlers[r->h.command](s, r);
-}
+/* ------------------------------------------------------------------------------------------ input */
 
 static void handle(struct vfu_server *s, struct conn *c)
 {
@@ -500,9 +156,9 @@ static void handle(struct vfu_server *s, struct conn *c)
 		reply_error(s, &r, -EPROTO);
 		conn_fault(s, c, "command %u before the version", r.h.command);
 	} else {
-		rc = dispatch(s, &r);
+		rc = vfu_command(s, &r);
 		if (rc) {
-			say(s, "command %u refused: %s", r.h.command, strerror(-rc));
+			vfu_say(s, "command %u refused: %s", r.h.command, strerror(-rc));
 			reply_error(s, &r, rc);
 		}
 		if (!c->versioned)
@@ -512,8 +168,6 @@ static void handle(struct vfu_server *s, struct conn *c)
 	c->got = 0;
 	c->need = sizeof(struct vfio_user_header);
 }
-
-/* ------------------------------------------------------------------------------------------ input */
 
 static void take_fds(struct conn *c, struct msghdr *msg)
 {
@@ -554,7 +208,7 @@ static bool read_some(struct vfu_server *s, struct conn *c)
 	take_fds(c, &msg);
 	if (n == 0) {
 		if (c->got && !c->refused)
-			say(s, "client has gone in the middle of a message");
+			vfu_say(s, "client has gone in the middle of a message");
 		c->closing = true;
 		c->out_len = 0;
 		return true;
@@ -588,9 +242,9 @@ static void serve(struct vfu_server *s, struct conn *c, bool *busy)
 			break;
 		}
 	}
-	flush_out(s, c);
+	flush_out(c);
 	if (c->closing) {
-		flush_out(s, c);
+		flush_out(c);
 		conn_close(s, c);
 	}
 }
@@ -598,7 +252,7 @@ static void serve(struct vfu_server *s, struct conn *c, bool *busy)
 /* The client has hung up, but its last messages are still to be served. */
 static struct conn *leaving(struct vfu_server *s)
 {
-	for (unsigned int i = 0; i < CONNS; i++) {
+	for (unsigned int i = 0; i < VFU_CONNS; i++) {
 		struct pollfd p = { .fd = s->conns[i].fd, .events = POLLRDHUP };
 
 		if (p.fd >= 0 && !s->conns[i].refused && poll(&p, 1, 0) == 1 && (p.revents & (POLLRDHUP | POLLHUP)))
@@ -620,7 +274,7 @@ static void accept_client(struct vfu_server *s)
 		serve(s, c, &taken);
 	c = NULL;
 	taken = false;
-	for (unsigned int i = 0; i < CONNS; i++) {
+	for (unsigned int i = 0; i < VFU_CONNS; i++) {
 		if (s->conns[i].fd < 0)
 			c = c ? c : &s->conns[i];
 		else if (!s->conns[i].refused)
@@ -635,11 +289,11 @@ static void accept_client(struct vfu_server *s)
 	c->refused = taken;
 	if (taken) {
 		s->st.refused++;
-		say(s, "second client refused: the function is in use");
+		vfu_say(s, "second client refused: the function is in use");
 		return;
 	}
 	s->st.clients++;
-	say(s, "client connected");
+	vfu_say(s, "client connected");
 	s->cfg.ops->connected(s->cfg.arg);
 }
 
@@ -650,7 +304,7 @@ unsigned int vfu_poll_fds(const struct vfu_server *s, struct pollfd *fds)
 	unsigned int n = 0;
 
 	fds[n++] = (struct pollfd){ .fd = s->listener, .events = POLLIN };
-	for (unsigned int i = 0; i < CONNS; i++) {
+	for (unsigned int i = 0; i < VFU_CONNS; i++) {
 		const struct conn *c = &s->conns[i];
 
 		if (c->fd < 0)
@@ -666,7 +320,7 @@ bool vfu_process(struct vfu_server *s)
 {
 	bool busy = false;
 
-	for (unsigned int i = 0; i < CONNS; i++)
+	for (unsigned int i = 0; i < VFU_CONNS; i++)
 		if (s->conns[i].fd >= 0)
 			serve(s, &s->conns[i], &busy);
 	accept_client(s);
@@ -675,7 +329,7 @@ bool vfu_process(struct vfu_server *s)
 
 bool vfu_has_client(const struct vfu_server *s)
 {
-	for (unsigned int i = 0; i < CONNS; i++)
+	for (unsigned int i = 0; i < VFU_CONNS; i++)
 		if (s->conns[i].fd >= 0 && !s->conns[i].refused)
 			return true;
 	return false;
@@ -723,7 +377,7 @@ int vfu_create(const struct vfu_config *cfg, struct vfu_server **server)
 		return -ENOMEM;
 	s->cfg = *cfg;
 	strcpy(s->path, cfg->path);
-	for (unsigned int i = 0; i < CONNS; i++)
+	for (unsigned int i = 0; i < VFU_CONNS; i++)
 		s->conns[i].fd = -1;
 	s->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (s->listener < 0 || bind(s->listener, (struct sockaddr *)&addr, sizeof(addr)) || listen(s->listener, 4)) {
@@ -741,7 +395,7 @@ void vfu_destroy(struct vfu_server *s)
 {
 	if (!s)
 		return;
-	for (unsigned int i = 0; i < CONNS; i++)
+	for (unsigned int i = 0; i < VFU_CONNS; i++)
 		if (s->conns[i].fd >= 0)
 			conn_close(s, &s->conns[i]);
 	close(s->listener);

@@ -24,26 +24,9 @@
 #include <unistd.h>
 
 #include "bits.h"
-
-#define NO_REPLY 0x10u
-#define CONFIG 7u
-
-enum {
-	VERSION = 1,
-	DMA_MAP,
-	DMA_UNMAP,
-	GET_INFO,
-	GET_REGION_INFO,
-	GET_IRQ_INFO = 7,
-	SET_IRQS,
-	REGION_READ,
-	REGION_WRITE,
-	RESET = 13,
-	WRITE_MULTI = 15
-};
+#include "vfio_user_client.h"
 
 static unsigned int passed, failed;
-static char dir[3000];
 static const char *sim_path, *firmware;
 static pid_t sim;
 static struct vhp_rng rng;
@@ -58,21 +41,11 @@ static void verdict(bool ok, const char *name)
 	fflush(stdout);
 }
 
-static const char *in_dir(const char *name)
-{
-	static char path[4][4096];
-	static unsigned int turn;
-
-	turn = (turn + 1) % 4;
-	snprintf(path[turn], sizeof(path[turn]), "%s/%s", dir, name);
-	return path[turn];
-}
-
 /* ------------------------------------------------------------------------------------------ the server's process */
 
 static pid_t start_sim(const char *log, int *out, const char *const *args)
 {
-	const char *argv[16] = { sim_path, "--socket-dir", in_dir("sockets"), "--firmware", firmware };
+	const char *argv[16] = { sim_path, "--socket-dir", "sockets", "--firmware", firmware };
 	unsigned int n = 5;
 	int pipefd[2];
 	pid_t pid;
@@ -83,7 +56,7 @@ static pid_t start_sim(const char *log, int *out, const char *const *args)
 		exit(1);
 	pid = fork();
 	if (pid == 0) {
-		int fd = open(in_dir(log), O_WRONLY | O_CREAT | O_TRUNC, 0666);
+		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0666);
 
 		dup2(pipefd[1], 1);
 		dup2(fd, 2);
@@ -106,21 +79,25 @@ static int exit_code(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 256 + WTERMSIG(status);
 }
 
+static bool in_file(const char *name, const char *text)
+{
+	char buf[4096] = "";
+	FILE *f = fopen(name, "r");
+
+	if (!f)
+		return false;
+	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
+	fclose(f);
+	return strstr(buf, text);
+}
+
 /* Exit code of a run that has to end by itself; @p text must be in its messages. */
 static void refuses(const char *name, const char *text, const char *const *args)
 {
-	char buf[4096] = "";
-	int out, code;
-	FILE *f;
+	int out, code = exit_code(start_sim("refused.log", &out, args));
 
-	code = exit_code(start_sim("refused.log", &out, args));
 	close(out);
-	f = fopen(in_dir("refused.log"), "r");
-	if (f) {
-		buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
-		fclose(f);
-	}
-	verdict(code > 0 && code < 126 && strstr(buf, text), name);
+	verdict(code > 0 && code < 126 && in_file("refused.log", text), name);
 }
 
 static unsigned int open_fds(void)
@@ -151,147 +128,6 @@ static unsigned long cpu_ticks(void)
 	if (f)
 		fclose(f);
 	return u + s;
-}
-
-/* ------------------------------------------------------------------------------------------ a client */
-
-static int raw_connect(unsigned int fn)
-{
-	struct sockaddr_un a = { .sun_family = AF_UNIX };
-	struct timeval limit = { .tv_sec = 120 };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char name[32];
-
-	snprintf(name, sizeof(name), "sockets/fn%u.sock", fn);
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/%s", dir, name) >= (int)sizeof(a.sun_path)) {
-		printf("VHP_TEST_DIR is too long for a socket path\n");
-		exit(1);
-	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)); /* a guard against hanging only */
-	if (connect(fd, (struct sockaddr *)&a, sizeof(a))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static void header(uint8_t h[16], unsigned int command, uint32_t size, uint32_t flags)
-{
-	uint32_t w[4] = { 7u | command << 16, size, flags, 0 };
-
-	memcpy(h, w, 16);
-}
-
-static int send_msg(int fd, unsigned int command, uint32_t flags, const void *body, size_t len, const int *fds,
-		    unsigned int nfds)
-{
-	uint8_t h[16];
-	struct iovec iov[2] = { { h, 16 }, { (void *)(uintptr_t)body, len } };
-	char control[CMSG_SPACE(64 * sizeof(int))] = { 0 };
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
-
-	header(h, command, (uint32_t)(16 + len), flags);
-	if (nfds) {
-		m.msg_control = control;
-		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
-		CMSG_FIRSTHDR(&m)->cmsg_level = SOL_SOCKET;
-		CMSG_FIRSTHDR(&m)->cmsg_type = SCM_RIGHTS;
-		CMSG_FIRSTHDR(&m)->cmsg_len = CMSG_LEN(nfds * sizeof(int));
-		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&m)), fds, nfds * sizeof(int));
-	}
-	return sendmsg(fd, &m, MSG_NOSIGNAL) == (ssize_t)(16 + len) ? 0 : -errno;
-}
-
-static bool recv_all(int fd, void *buf, size_t len)
-{
-	for (uint8_t *p = buf; len;) {
-		ssize_t n = recv(fd, p, len, 0);
-
-		if (n <= 0)
-			return false;
-		p += n;
-		len -= (size_t)n;
-	}
-	return true;
-}
-
-/* Length of the reply's body in buf, negative errno of an error reply, -ESHUTDOWN if the server hung up. */
-static int recv_reply(int fd, unsigned int command, void *buf, size_t room)
-{
-	uint32_t h[4];
-
-	if (!recv_all(fd, h, 16))
-		return -ESHUTDOWN;
-	if (h[1] < 16 || h[1] - 16 > room || (h[0] >> 16) != command || (h[2] & 0xf) != 1 ||
-	    !recv_all(fd, buf, h[1] - 16))
-		return -EBADMSG;
-	return h[2] & 0x20 ? -(int)h[3] : (int)(h[1] - 16);
-}
-
-static int call(int fd, unsigned int command, const void *body, size_t len, const int *fds, unsigned int nfds,
-		void *buf, size_t room)
-{
-	uint8_t own[1024];
-	int rc = send_msg(fd, command, 0, body, len, fds, nfds);
-
-	return rc ? -ESHUTDOWN : recv_reply(fd, command, buf ? buf : own, buf ? room : sizeof(own));
-}
-
-static int client(unsigned int fn)
-{
-	static const char version[] = "\0\0\0\0{\"capabilities\":{\"max_msg_fds\":16}}";
-	int fd = raw_connect(fn);
-
-	if (fd >= 0 && call(fd, VERSION, version, sizeof(version), NULL, 0, NULL, 0) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-struct access {
-	uint64_t offset;
-	uint32_t region, count;
-	uint8_t data[64];
-};
-
-static int reg_read(int fd, uint32_t region, uint64_t offset, uint32_t count, uint32_t *v)
-{
-	struct access a = { .offset = offset, .region = region, .count = count }, r = { 0 };
-	int rc = call(fd, REGION_READ, &a, 16, NULL, 0, &r, sizeof(r));
-
-	memcpy(v, r.data, 4);
-	return rc < 0 ? rc : rc == (int)(16 + count) ? 0 : -EBADMSG;
-}
-
-static int reg_write(int fd, uint32_t region, uint64_t offset, uint32_t count, uint32_t v)
-{
-	struct access a = { .offset = offset, .region = region, .count = count };
-
-	memcpy(a.data, &v, 4);
-	return call(fd, REGION_WRITE, &a, 16 + count, NULL, 0, NULL, 0);
-}
-
-static int dma_map(int fd, uint64_t iova, uint64_t size, uint64_t offset, int mem)
-{
-	uint64_t a[4] = { 32 | 3ull << 32, offset, iova, size };
-
-	return call(fd, DMA_MAP, a, sizeof(a), &mem, mem >= 0, NULL, 0);
-}
-
-static int dma_unmap(int fd, uint64_t iova, uint64_t size)
-{
-	uint64_t a[3] = { 24, iova, size };
-
-	return call(fd, DMA_UNMAP, a, sizeof(a), NULL, 0, NULL, 0);
-}
-
-static int set_irqs(int fd, uint32_t flags, uint32_t index, uint32_t start, uint32_t count, const int *fds,
-		    unsigned int nfds)
-{
-	uint32_t a[5] = { 20, flags, index, start, count };
-
-	return call(fd, SET_IRQS, a, sizeof(a), fds, nfds, NULL, 0);
 }
 
 /* After each test: fn1 takes a new client, fn2's never lost its. */
@@ -395,17 +231,6 @@ static void test_refusals(void)
 	close(null);
 	close(ev);
 	all_well("refusals");
-}
-
-static bool hung_up(int fd)
-{
-	uint8_t buf[4096];
-	ssize_t n;
-
-	while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
-		;
-	close(fd);
-	return n == 0 || errno == ECONNRESET;
 }
 
 static void test_hostile(void)
@@ -537,7 +362,7 @@ static void test_slow_and_rude(void)
 	all_well("clients that leave before the reply");
 }
 
-/* A file that becomes shorter under a mapping hurts nobody, and an idle card needs no processor. */
+/* An idle card needs no processor. */
 static void test_idle(void)
 {
 	unsigned long before;
@@ -597,31 +422,18 @@ static void test_end(int out)
 	kill(sim, SIGTERM);
 	verdict(exit_code(sim) == 0, "SIGTERM ends it with 0");
 	close(out);
-	verdict(access(in_dir("sockets/fn0.sock"), F_OK) && access(in_dir("sockets/fn1.sock"), F_OK),
-		"the sockets are removed");
-	root = json_load_file(in_dir("stats.json"), 0, NULL);
+	verdict(access("sockets/fn0.sock", F_OK) && access("sockets/fn1.sock", F_OK), "the sockets are removed");
+	root = json_load_file("stats.json", 0, NULL);
 	verdict(json_is_object(root) && json_integer_value(json_object_get(root, "dma_faults")) == 0 &&
 			json_integer_value(json_object_get(json_object_get(root, "model"), "cycles")) > 0,
 		"statistics are written, no DMA fault");
 	json_decref(root);
 }
 
-static bool in_file(const char *name, const char *text)
-{
-	char buf[4096] = "";
-	FILE *f = fopen(in_dir(name), "r");
-
-	if (!f)
-		return false;
-	buf[fread(buf, 1, sizeof(buf) - 1, f)] = '\0';
-	fclose(f);
-	return strstr(buf, text);
-}
-
 /* A firmware that never gets anywhere: the wait for it ends with the signal, not with its limit of cycles. */
 static void test_dead_firmware(void)
 {
-	FILE *f = fopen(in_dir("dead.hex"), "w");
+	FILE *f = fopen("dead.hex", "w");
 	pid_t pid;
 	int out;
 
@@ -630,8 +442,7 @@ static void test_dead_firmware(void)
 	fprintf(f, "0000006f\n"); /* jump to itself */
 	fclose(f);
 	pid = start_sim("dead.log", &out,
-			(const char *const[]){ "--firmware", in_dir("dead.hex"), "--flash", in_dir("dead.flash"),
-					       NULL });
+			(const char *const[]){ "--firmware", "dead.hex", "--flash", "dead.flash", NULL });
 	/* With a flash file vhp-sim says what it loaded; then it waits. */
 	while (!in_file("dead.log", "USR_ACCESS") && waitpid(pid, NULL, WNOHANG) == 0)
 		usleep(10000);
@@ -646,8 +457,8 @@ static void stale_socket(void)
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	mkdir(in_dir("sockets"), 0777);
-	snprintf(a.sun_path, sizeof(a.sun_path), "%.80s/sockets/fn1.sock", dir);
+	mkdir("sockets", 0777);
+	strcpy(a.sun_path, "sockets/fn1.sock");
 	unlink(a.sun_path);
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)))
 		perror("bind");
@@ -658,7 +469,7 @@ int main(int argc, char **argv)
 {
 	uint64_t seed = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
 	const char *where = getenv("VHP_TEST_DIR");
-	char line[32] = "", cwd[1024];
+	char line[32] = "";
 	int out;
 
 	if (argc < 3) {
@@ -668,11 +479,10 @@ int main(int argc, char **argv)
 	/* Socket paths are short: work with relative names. */
 	sim_path = realpath(argv[1], NULL);
 	firmware = realpath(argv[2], NULL);
-	if (!sim_path || !firmware || !getcwd(cwd, sizeof(cwd)) || (where && chdir(where))) {
+	if (!sim_path || !firmware || (where && chdir(where))) {
 		perror("sim-vfio-user");
 		return 2;
 	}
-	strcpy(dir, ".");
 	rng_seed(&rng, seed, 0);
 	printf("seed %llu\n", (unsigned long long)seed);
 
