@@ -33,9 +33,10 @@ $(ACCESS_PCI_LIB): $(ACCESS_OBJ)/vhp_access_pci.o | $(B)/lib
 
 # The sources themselves under sanitizers, against a mock server in a process of its own.
 DRV_ACCESS := $(B)/tests/drv-access
-$(DRV_ACCESS): $(ACCESS_DIR)/test/test_access.c $(ACCESS_DIR)/test/mock_server.c $(ACCESS_SRCS:%=$(ACCESS_DIR)/%) \
-               $(wildcard $(ACCESS_DIR)/*.h $(ACCESS_DIR)/test/*.h) | $(B)/tests $(REGS_H)
-	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(ACCESS_CFLAGS) \
+$(DRV_ACCESS): $(addprefix $(ACCESS_DIR)/test/,test_access.c test_mailbox.c test_virtio_pci.c fake_function.c mock_server.c) \
+               $(ACCESS_SRCS:%=$(ACCESS_DIR)/%) $(wildcard $(ACCESS_DIR)/*.h $(ACCESS_DIR)/test/*.h) tests/cmocka_suites.h \
+               | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(ACCESS_CFLAGS) -Itests \
 	    $(filter %.c,$^) -o $@ -lcmocka $(ACCESS_LIBS)
 
 TESTS               += drv-access

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The access layer against a mock server, and the parsers above it against a device in memory. */
+/* The access layer's socket back end against a mock server that keeps the protocol, or breaks it. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,14 +10,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
+#include "cmocka_suites.h"
+#include "fake_function.h"
 #include "mock_server.h"
-#include "vhost_pci.h"
-#include "vhp_access_impl.h"
-#include "vhp_mbox_client.h"
-#include "vhp_mgmt_regs.h"
-#include "vhp_virtio_pci.h"
+
+int tests_run, tests_failed;
 
 static char err[512];
 
@@ -126,12 +121,6 @@ static void doorbells(void **state)
 	mock_stop(&m);
 }
 
-struct worker {
-	struct vhp_dev *dev;
-	uint64_t at;
-	unsigned int wrong;
-};
-
 /* Every offset, length and end near a few lines: exactly the range arrives, and nothing at or behind the end is read. */
 static void window_steps(void **state)
 {
@@ -199,6 +188,12 @@ static void window(void **state)
 	vhp_dev_close(dev);
 	mock_stop(&m);
 }
+
+struct worker {
+	struct vhp_dev *dev;
+	uint64_t at;
+	unsigned int wrong;
+};
 
 static void *work(void *arg)
 {
@@ -410,360 +405,18 @@ static void server_killed(void **state)
 	vhp_dev_close(dev);
 }
 
-/* ---------------------------------------------------------------------------------------------------- fake device */
-
-struct fake {
-	struct vhp_dev dev;
-	uint8_t config[256];
-	uint8_t bar[65536];
-	void (*on_write)(struct fake *f, uint64_t offset);
-	int reply_error; /* mailbox: how the reply is wrong */
-};
-
-static struct fake fake;
-
-static int fake_access(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *to, const void *from, size_t len)
-{
-	struct fake *f = (struct fake *)dev;
-	uint8_t *p = bar == VHP_BAR_CONFIG ? f->config : f->bar;
-	size_t size = bar == VHP_BAR_CONFIG ? sizeof(f->config) : bar == 0 ? sizeof(f->bar) : 0;
-
-	if (len > size || offset > size - len)
-		return -ERANGE;
-	if (to != NULL)
-		memcpy(to, p + offset, len);
-	else
-		memcpy(p + offset, from, len);
-	if (from != NULL && f->on_write != NULL)
-		f->on_write(f, offset);
-	return 0;
-}
-
-static int fake_read(struct vhp_dev *dev, unsigned int bar, uint64_t offset, void *buf, size_t len)
-{
-	return fake_access(dev, bar, offset, buf, NULL, len);
-}
-
-static int fake_write(struct vhp_dev *dev, unsigned int bar, uint64_t offset, const void *buf, size_t len)
-{
-	return fake_access(dev, bar, offset, NULL, buf, len);
-}
-
-static uint64_t fake_bar_size(struct vhp_dev *dev, unsigned int bar)
-{
-	return bar == 0 ? sizeof(((struct fake *)dev)->bar) : 0;
-}
-
-static const struct vhp_dev_ops fake_ops = { .read = fake_read, .write = fake_write, .bar_size = fake_bar_size };
-
-static void put32(uint8_t *p, uint32_t v)
-{
-	memcpy(p, &v, 4);
-}
-
-/* One virtio_pci_cap. */
-static void cap(uint8_t *p, uint8_t next, uint8_t len, uint8_t type, uint8_t bar, uint32_t offset, uint32_t length)
-{
-	memset(p, 0, len);
-	p[0] = 9;
-	p[1] = next;
-	p[2] = len;
-	p[3] = type;
-	p[4] = bar;
-	put32(p + 8, offset);
-	put32(p + 12, length);
-}
-
-static void vendor_cap(uint8_t *p, uint8_t next, uint8_t bar, uint8_t version, uint32_t offset, uint32_t length)
-{
-	cap(p, next, 16, 9, 0xee, offset, length);
-	p[5] = 0x10;
-	p[6] = bar;
-	p[7] = version;
-}
-
-/* A function as the card shows it: vendor capability at 0xb0, list at the start of BAR 0. */
-static void good_function(void)
-{
-	memset(&fake, 0, sizeof(fake));
-	fake.dev.ops = &fake_ops;
-	snprintf(fake.dev.info.name, sizeof(fake.dev.info.name), "fake");
-	fake.config[6] = 0x10;
-	fake.config[0x34] = 0x40;
-	fake.config[0x40] = 0x11; /* MSI-X */
-	fake.config[0x41] = 0xb0;
-	vendor_cap(&fake.config[0xb0], 0, 0, 1, 0, 256);
-	cap(&fake.bar[0x00], 0x10, 16, 1, 0, 0x1000, 82);
-	cap(&fake.bar[0x10], 0x24, 20, 2, 0, 0x4000, 0x8000);
-	put32(&fake.bar[0x20], 4096);
-	cap(&fake.bar[0x24], 0x34, 16, 3, 0, 0x2000, 4);
-	cap(&fake.bar[0x34], 0x44, 16, 4, 0, 0x3000, 12);
-	vendor_cap(&fake.bar[0x44], 0, 0, 1, 0x3800, 32);
-}
-
-static void find_fails(const char *says)
-{
-	struct vhp_virtio_pci v;
-
-	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), -EPROTO);
-	if (strstr(err, says) == NULL)
-		fail_msg("expected \"%s\", got: %s", says, err);
-	good_function();
-}
-
-static void virtio_found(void **state)
-{
-	struct vhp_virtio_pci v;
-	uint64_t at;
-
-	(void)state;
-	good_function();
-	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), 0);
-	assert_int_equal(v.common.offset, 0x1000);
-	assert_int_equal(v.notify.offset, 0x4000);
-	assert_int_equal(v.notify_multiplier, 4096);
-	assert_int_equal(v.isr.offset, 0x2000);
-	assert_int_equal(v.device.offset, 0x3000);
-	assert_int_equal(v.peer.offset, 0x3800);
-	assert_int_equal(vhp_virtio_pci_doorbell(&v, 7, &at), 0);
-	assert_int_equal(at, 0x4000 + 7 * 4096);
-	assert_int_equal(vhp_virtio_pci_doorbell(&v, 8, &at), -ERANGE);
-	assert_int_equal(vhp_virtio_pci_doorbell(&v, 0xffff, &at), -ERANGE);
-
-	/* Without the vendor capability: standard capabilities in configuration space. */
-	cap(&fake.config[0x50], 0x60, 16, 1, 0, 0x1000, 82);
-	cap(&fake.config[0x60], 0x74, 20, 2, 0, 0x4000, 0x1000);
-	put32(&fake.config[0x70], 4);
-	cap(&fake.config[0x74], 0x84, 16, 3, 0, 0x2000, 4);
-	cap(&fake.config[0x84], 0, 16, 4, 0, 0x3000, 12);
-	fake.config[0x41] = 0x50;
-	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), 0);
-	assert_int_equal(v.notify_multiplier, 4);
-	assert_int_equal(v.peer.length, 0);
-	/* A vendor capability beside them is the peer block. */
-	fake.config[0x85] = 0xb0;
-	vendor_cap(&fake.config[0xb0], 0, 0, 1, 0x3800, 32);
-	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), 0);
-	assert_int_equal(v.notify_multiplier, 4);
-	assert_int_equal(v.peer.offset, 0x3800);
-	/* An unknown structure is skipped, a second one of a kind too. */
-	good_function();
-	cap(&fake.bar[0x44], 0x54, 16, 8, 5, 0xffffffff, 0xffffffff);
-	cap(&fake.bar[0x54], 0, 16, 1, 0, 0x8000, 0x100);
-	assert_int_equal(vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)), 0);
-	assert_int_equal(v.common.offset, 0x1000);
-}
-
-static void virtio_hostile(void **state)
-{
-	(void)state;
-	good_function();
-	fake.config[6] = 0;
-	find_fails("no capabilities");
-	fake.config[0x34] = 0x20;
-	find_fails("below 0x40");
-	fake.config[0x41] = 0x40;
-	find_fails("loop");
-	fake.config[0xb7] = 2;
-	find_fails("version 2");
-	fake.config[0xb6] = 6;
-	find_fails("BAR 6");
-	fake.config[0xb6] = 2;
-	find_fails("outside BAR 2");
-	put32(&fake.config[0xb8], 0xfffffff0);
-	find_fails("outside BAR 0");
-	put32(&fake.config[0xbc], 8);
-	find_fails("needs 16");
-	fake.bar[0x01] = 0x00;
-	find_fails("no notify");
-	fake.bar[0x35] = 0x10;
-	find_fails("loop");
-	fake.bar[0x35] = 0xfc;
-	find_fails("malformed entry at 0xfc");
-	fake.bar[0x35] = 0x42;
-	find_fails("not aligned");
-	fake.bar[0x02] = 15;
-	find_fails("malformed entry at 0x0");
-	put32(&fake.bar[0x0c], 64);
-	find_fails("common configuration has 64 bytes");
-	put32(&fake.bar[0x08], 0xfffe);
-	find_fails("outside BAR 0");
-	put32(&fake.bar[0x08], 0x1002);
-	find_fails("not aligned");
-	put32(&fake.bar[0x20], 3);
-	find_fails("multiplier 3");
-	put32(&fake.bar[0x20], 1);
-	find_fails("multiplier 1");
-	fake.bar[0x12] = 16;
-	find_fails("no multiplier");
-	put32(&fake.bar[0x40], 4);
-	find_fails("device configuration has 4");
-	put32(&fake.bar[0x50], 16);
-	find_fails("peer block has 16");
-}
-
-/* Garbage must end with an answer, whatever it is; the sanitizers watch. */
-static void virtio_random(void **state)
-{
-	const char *env = getenv("VHP_TEST_SEED");
-	unsigned int seed = env != NULL ? (unsigned int)strtoul(env, NULL, 0) : 20240601;
-
-	(void)state;
-	printf("seed %u (VHP_TEST_SEED)\n", seed);
-	for (unsigned int i = 0; i < 20000; i++) {
-		struct vhp_virtio_pci v;
-
-		good_function();
-		for (int n = rand_r(&seed) % 6; n >= 0; n--) {
-			if (rand_r(&seed) & 1)
-				fake.config[0x34 + rand_r(&seed) % (256 - 0x34)] = (uint8_t)rand_r(&seed);
-			else
-				fake.bar[rand_r(&seed) % 0x60] = (uint8_t)rand_r(&seed);
-		}
-		if (vhp_virtio_pci_find(&fake.dev, &v, err, sizeof(err)) == 0) {
-			const struct vhp_virtio_area *all[] = { &v.common, &v.notify, &v.isr, &v.device, &v.peer };
-
-			for (unsigned int a = 0; a < 5; a++)
-				assert_true(all[a]->length == 0 ||
-					    (all[a]->bar == 0 &&
-					     (uint64_t)all[a]->offset + all[a]->length <= sizeof(fake.bar)));
-		}
-	}
-}
-
-/* ---------------------------------------------------------------------------------------------------- mailbox */
-
-enum {
-	REPLY_FINE,
-	REPLY_NEVER,
-	REPLY_OP,
-	REPLY_SEQ,
-	REPLY_LENGTH,
-	REPLY_STATUS
-};
-
-/* The firmware: adds 1 to every byte of the request. */
-static void firmware(struct fake *f, uint64_t offset)
-{
-	struct vhp_mbox_hdr h;
-	uint8_t *reply = f->bar + offsetof(vhp_mgmt_t, mbox_reply);
-	const uint8_t *request = f->bar + offsetof(vhp_mgmt_t, mbox_request);
-
-	if (offset == offsetof(vhp_mgmt_t, event_ack))
-		put32(f->bar + offsetof(vhp_mgmt_t, event), 0);
-	if (offset != offsetof(vhp_mgmt_t, mbox) || f->reply_error == REPLY_NEVER)
-		return;
-	memcpy(&h, request, sizeof(h));
-	for (uint32_t i = 0; i < h.length; i++)
-		reply[sizeof(h) + i] = request[sizeof(h) + i] + 1;
-	h.op ^= f->reply_error == REPLY_OP;
-	h.seq ^= f->reply_error == REPLY_SEQ;
-	if (f->reply_error == REPLY_LENGTH)
-		h.length = VHP_MBOX_SIZE;
-	if (f->reply_error == REPLY_STATUS) {
-		h.status = VHP_ST_BAD_ARGUMENT;
-		h.detail = 12;
-	}
-	memcpy(reply, &h, sizeof(h));
-	put32(f->bar + offsetof(vhp_mgmt_t, mbox), 0);
-}
-
-static void good_card(void)
-{
-	good_function();
-	fake.dev.info.vendor = VHP_PEER_PCI_VENDOR;
-	fake.dev.info.device = VHP_PEER_PCI_DEVICE;
-	memset(fake.bar, 0, sizeof(fake.bar));
-	put32(fake.bar + offsetof(vhp_mgmt_t, id), VHP_MGMT__ID__VALUE_reset);
-	put32(fake.bar + offsetof(vhp_mgmt_t, version), 1 << 16);
-	put32(fake.bar + offsetof(vhp_mgmt_t, fw_status), 1);
-	fake.on_write = firmware;
-}
-
-static void mailbox_open(void **state)
-{
-	struct vhp_mbox m;
-
-	(void)state;
-	good_card();
-	fake.dev.info.device = 0x107f;
-	assert_int_equal(vhp_mbox_open(&m, &fake.dev, 10, err, sizeof(err)), -ENODEV);
-	good_card();
-	put32(fake.bar + offsetof(vhp_mgmt_t, version), 2 << 16);
-	assert_int_equal(vhp_mbox_open(&m, &fake.dev, 10, err, sizeof(err)), -EPROTO);
-	assert_non_null(strstr(err, "version 2.0"));
-	good_card();
-	put32(fake.bar + offsetof(vhp_mgmt_t, fw_status), 0);
-	assert_int_equal(vhp_mbox_open(&m, &fake.dev, 10, err, sizeof(err)), -ETIMEDOUT);
-	put32(fake.bar + offsetof(vhp_mgmt_t, fw_status), 2);
-	assert_int_equal(vhp_mbox_open(&m, &fake.dev, 10, err, sizeof(err)), -EIO);
-}
-
-static void mailbox_call(void **state)
-{
-	uint8_t request[VHP_MBOX_SIZE], reply[VHP_MBOX_SIZE];
-	struct vhp_mbox m;
-
-	(void)state;
-	good_card();
-	assert_int_equal(vhp_mbox_open(&m, &fake.dev, 10, err, sizeof(err)), 0);
-	for (unsigned int i = 0; i < sizeof(request); i++)
-		request[i] = (uint8_t)(i * 3);
-	for (size_t len = 0; len <= VHP_MBOX_SIZE - sizeof(struct vhp_mbox_hdr); len += 21) {
-		memset(reply, 0xaa, sizeof(reply));
-		assert_int_equal(vhp_mbox_call(&m, 5, 1, request, len, reply, len + 3, 1000), 0);
-		for (size_t i = 0; i < len; i++)
-			assert_int_equal(reply[i], (uint8_t)(request[i] + 1));
-		assert_memory_equal(reply + len, "\0\0\0\xaa",
-				    4); /* what the reply lacks is zero, nothing beyond is touched */
-	}
-	assert_int_equal(vhp_mbox_call(&m, 5, 1, request, 40, reply, 8, 1000), 0); /* a longer reply is cut off */
-	assert_int_equal(vhp_mbox_call(&m, 5, 1, request, VHP_MBOX_SIZE, reply, 0, 1000), -EMSGSIZE);
-	fake.reply_error = REPLY_STATUS;
-	assert_int_equal(vhp_mbox_call(&m, 5, 1, request, 4, reply, 4, 1000), VHP_ST_BAD_ARGUMENT);
-	assert_int_equal(m.detail, 12);
-	for (fake.reply_error = REPLY_OP; fake.reply_error <= REPLY_LENGTH; fake.reply_error++)
-		assert_int_equal(vhp_mbox_call(&m, 5, 1, request, 4, reply, 4, 1000), -EPROTO);
-	fake.reply_error = REPLY_NEVER;
-	assert_int_equal(vhp_mbox_call(&m, 5, 1, request, 4, reply, 4, 5), -ETIMEDOUT);
-	assert_int_equal(vhp_mbox_call(&m, 5, 1, request, 4, reply, 4, 5), -EBUSY);
-	put32(fake.bar + offsetof(vhp_mgmt_t, mbox), 0);
-	fake.reply_error = REPLY_FINE;
-	assert_int_equal(vhp_mbox_call(&m, 5, 1, NULL, 0, NULL, 0, 1000), 0);
-	vhp_mbox_close(&m);
-}
-
-static void mailbox_events(void **state)
-{
-	struct vhp_mbox_event e;
-	struct vhp_mbox m;
-
-	(void)state;
-	good_card();
-	assert_int_equal(vhp_mbox_open(&m, &fake.dev, 10, err, sizeof(err)), 0);
-	assert_int_equal(vhp_mbox_event(&m, &e), 0);
-	put32(fake.bar + offsetof(vhp_mgmt_t, event), VHP_EVENT_LANE_STOPPED | 1 << 8 | 0x0703u << 16);
-	assert_int_equal(vhp_mbox_event(&m, &e), 1);
-	assert_int_equal(e.type, VHP_EVENT_LANE_STOPPED);
-	assert_int_equal(e.port, 1);
-	assert_int_equal(e.arg, 0x0703);
-	assert_int_equal(vhp_mbox_event(&m, &e), 0);
-	vhp_mbox_close(&m);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(window_steps),	   cmocka_unit_test(window),	     cmocka_unit_test(registers),
-		cmocka_unit_test(ranges),	   cmocka_unit_test(doorbells),	     cmocka_unit_test(threads),
-		cmocka_unit_test(memory),	   cmocka_unit_test(interrupts),     cmocka_unit_test(reset),
-		cmocka_unit_test(refused_at_open), cmocka_unit_test(nobody_there),   cmocka_unit_test(wrong_replies),
-		cmocka_unit_test(error_replies),   cmocka_unit_test(server_killed),  cmocka_unit_test(virtio_found),
-		cmocka_unit_test(virtio_hostile),  cmocka_unit_test(virtio_random),  cmocka_unit_test(mailbox_open),
-		cmocka_unit_test(mailbox_call),	   cmocka_unit_test(mailbox_events),
+		cmocka_unit_test(window_steps),	   cmocka_unit_test(window),	    cmocka_unit_test(registers),
+		cmocka_unit_test(ranges),	   cmocka_unit_test(doorbells),	    cmocka_unit_test(threads),
+		cmocka_unit_test(memory),	   cmocka_unit_test(interrupts),    cmocka_unit_test(reset),
+		cmocka_unit_test(refused_at_open), cmocka_unit_test(nobody_there),  cmocka_unit_test(wrong_replies),
+		cmocka_unit_test(error_replies),   cmocka_unit_test(server_killed),
 	};
-	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-	printf("%zu passed, %d failed\n", sizeof(tests) / sizeof(tests[0]) - (size_t)failed, failed);
-	return failed != 0;
+	RUN_SUITE("socket", tests);
+	run_virtio_tests();
+	run_mailbox_tests();
+	return suites_end();
 }
