@@ -1,13 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ends.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "cmocka_suites.h"
 #include "vhp_regs.h"
+
+struct card card;
+
+int ends_setup(void **state)
+{
+	(void)state;
+	sim_reset();
+	memset(&card, 0, sizeof(card));
+	card_init(&card);
+	return 0;
+}
+
+void ends_connect(struct drv *d, unsigned int port)
+{
+	drv_start(d, port, DRV_ALL);
+	drv_post(d, 8, 256);
+	host_start(&card, port, HOST_FEATURES, 2);
+	drv_answer(d, &card, 0);
+	assert_int_equal(card.port[port].state, VHP_PORT_CONNECTED);
+	assert_int_equal(sim_event(), VHP_EVENT_CONNECTED | port << 8);
+}
 
 static void set_queue(struct drv *d, unsigned int q, uint64_t base, uint16_t size)
 {
@@ -216,6 +234,13 @@ void host_start(struct card *card, unsigned int port, uint64_t features, unsigne
 {
 	host_prepare(card, port, features, pairs);
 	assert_int_equal(host_call(card, VHP_OP_PORT_START, port, NULL, 0), VHP_ST_OK);
+}
+
+unsigned int host_stop(struct card *card, unsigned int port, uint32_t flags)
+{
+	struct vhp_mbox_port_stop s = { .flags = flags };
+
+	return host_call(card, VHP_OP_PORT_STOP, port, &s, sizeof(s));
 }
 
 const struct vhp_mbox_port_status *host_status(struct card *card, unsigned int port)

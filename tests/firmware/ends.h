@@ -9,6 +9,11 @@
 
 #include "sim_soc.h"
 
+/** The firmware under test. */
+extern struct card card;
+/** cmocka's set-up of each test: simulated card and firmware as after reset. */
+int ends_setup(void **state);
+
 #define DRV_QSIZE 16u
 
 /** All features but PV_INTERRUPT. */
@@ -67,6 +72,11 @@ struct vhp_mbox_peer_vring host_vring(unsigned int port, unsigned int i);
 /** Everything up to PORT_START, one or two pairs. */
 void host_prepare(struct card *card, unsigned int port, uint64_t features, unsigned int pairs);
 void host_start(struct card *card, unsigned int port, uint64_t features, unsigned int pairs);
+/** @return the request's status */
+unsigned int host_stop(struct card *card, unsigned int port, uint32_t flags);
 const struct vhp_mbox_port_status *host_status(struct card *card, unsigned int port);
+
+/** Both ends of a port, two pairs, until it is connected and the event came. */
+void ends_connect(struct drv *d, unsigned int port);
 
 #endif

@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mailbox: every field of every request, wrong states, and noise. */
-#include "ends.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "cmocka_suites.h"
+#include "ends.h"
 #include "region_map.h"
 #include "suites.h"
-
-static struct card card;
-
-static int setup(void **state)
-{
-	(void)state;
-	sim_reset();
-	memset(&card, 0, sizeof(card));
-	card_init(&card);
-	return 0;
-}
 
 /* A request whose field `name` is wrong is refused with that field's offset. */
 #define REFUSED(op, port, req, type, name)                                                              \
@@ -319,15 +303,15 @@ static void noise(void **state)
 void run_mailbox_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(unknown_and_lengths, setup),
-		cmocka_unit_test_setup(port_config, setup),
-		cmocka_unit_test_setup(features, setup),
-		cmocka_unit_test_setup(memory, setup),
-		cmocka_unit_test_setup(region_lookup, setup),
-		cmocka_unit_test_setup(vrings, setup),
-		cmocka_unit_test_setup(wrong_states, setup),
-		cmocka_unit_test_setup(card_info, setup),
-		cmocka_unit_test_setup(noise, setup),
+		cmocka_unit_test_setup(unknown_and_lengths, ends_setup),
+		cmocka_unit_test_setup(port_config, ends_setup),
+		cmocka_unit_test_setup(features, ends_setup),
+		cmocka_unit_test_setup(memory, ends_setup),
+		cmocka_unit_test_setup(region_lookup, ends_setup),
+		cmocka_unit_test_setup(vrings, ends_setup),
+		cmocka_unit_test_setup(wrong_states, ends_setup),
+		cmocka_unit_test_setup(card_info, ends_setup),
+		cmocka_unit_test_setup(noise, ends_setup),
 	};
 
 	RUN_SUITE("mailbox", tests);

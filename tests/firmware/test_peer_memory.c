@@ -1,14 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The aperture onto the peer's memory, the driver that copies through it, and dirty page logging. */
-#include "ends.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "cmocka_suites.h"
+#include "ends.h"
 #include "hw.h"
 #include "suites.h"
 
@@ -17,29 +12,11 @@
 #define LOG_IOVA 0x5000000000ull
 #define TWO_MIB (2ull << 20)
 
-static struct card card;
-
-static int setup(void **state)
-{
-	(void)state;
-	sim_reset();
-	memset(&card, 0, sizeof(card));
-	card_init(&card);
-	return 0;
-}
-
 static unsigned int config(unsigned int port, uint32_t flags)
 {
 	struct vhp_mbox_port_config c = { .flags = flags, .vhost_pci_id = 7 + port };
 
 	return host_call(&card, VHP_OP_PORT_CONFIG, port, &c, sizeof(c));
-}
-
-static unsigned int stop_now(unsigned int port)
-{
-	struct vhp_mbox_port_stop s = { 0 };
-
-	return host_call(&card, VHP_OP_PORT_STOP, port, &s, sizeof(s));
 }
 
 static bool is_open(unsigned int port)
@@ -191,7 +168,7 @@ static void aperture_closes_first(void **state)
 	(void)state;
 	for (unsigned int connected = 0; connected < 2; connected++) {
 		for (unsigned int out = 0; out < OUTS; out++) {
-			setup(NULL);
+			ends_setup(NULL);
 			assert_int_equal(config(0, VHP_PORT_APERTURE), VHP_ST_OK);
 			drv_start(&d, 0, DRV_ALL);
 			drv_post(&d, 8, 256);
@@ -210,7 +187,7 @@ static void aperture_closes_first(void **state)
 			soc.aperture_polls[0] = 9;
 			switch (out) {
 			case OUT_STOP:
-				assert_int_equal(stop_now(0), VHP_ST_OK);
+				assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 				assert_int_equal(card.port[0].state, VHP_PORT_DOWN);
 				break;
 			case OUT_RESET:
@@ -238,7 +215,7 @@ static void aperture_closes_first(void **state)
 				sim_fn_event(0, VHP_FN__EVENTS__DISCONNECT_bm);
 				sim_run(&card);
 				if (connected)
-					assert_int_equal(stop_now(0), VHP_ST_OK);
+					assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 				else
 					assert_int_equal(card.port[0].state, VHP_PORT_WAIT_DRIVER);
 				/* The driver hears that it is closed in either case. */
@@ -250,7 +227,7 @@ static void aperture_closes_first(void **state)
 			assert_int_equal(sim_fn_get(0, FN_OFF(peer_connection)), 0);
 			/* And up again. */
 			drv_reset(&d, &card);
-			assert_int_equal(stop_now(0), VHP_ST_OK);
+			assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 			host_start(&card, 0, HOST_FEATURES, 2);
 			drv_start(&d, 0, DRV_ALL);
 			drv_post(&d, 8, 256);
@@ -270,7 +247,7 @@ static void aperture_stuck(void **state)
 	connect(&d, DRV_ALL);
 	soc.aperture_polls[0] = ~0u;
 	soc.time_step = 100;
-	assert_int_equal(stop_now(0), VHP_ST_TIMEOUT);
+	assert_int_equal(host_stop(&card, 0, 0), VHP_ST_TIMEOUT);
 	assert_int_equal(card.port[0].state, VHP_PORT_DOWN);
 	host_start(&card, 0, HOST_FEATURES, 2);
 	drv_answer(&d, &card, 0);
@@ -310,7 +287,7 @@ static void driver_copy(void **state)
 	sim_run(&card);
 	for (unsigned int l = 0; l < SIM_LANES; l++)
 		assert_false(sim_lane_enabled(l));
-	assert_int_equal(stop_now(0), VHP_ST_OK);
+	assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 	assert_int_equal(b->last_avail_idx[1], 4242);
 	assert_int_equal(b->last_used_idx[1], 4242);
 	assert_int_equal(b->last_avail_idx[0], 0);
@@ -478,7 +455,7 @@ static void log_on_before_connect(void **state)
 	assert_non_null(logging_message(&d, msg));
 	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
 	/* PORT_STOP leaves it on; the next driver hears it again. */
-	assert_int_equal(stop_now(0), VHP_ST_OK);
+	assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 	assert_int_equal(soc.log[LOG_WORD(ctrl)], 1);
 	host_start(&card, 0, HOST_FEATURES, 1);
 	drv_answer(&d, &card, 0);
@@ -503,7 +480,7 @@ static void log_message_conditions(void **state)
 	assert_int_equal(log_onoff(0, 0), VHP_ST_OK);
 
 	drv_reset(&d, &card);
-	assert_int_equal(stop_now(0), VHP_ST_OK);
+	assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 	drv_start(&d, 0, DRV_ALL);
 	drv_post(&d, 4, 256);
 	host_start(&card, 0, HOST_FEATURES, 1);
@@ -571,34 +548,6 @@ static void status_fields(void **state)
 	assert_int_equal(host_status(&card, 1)->aperture_reads, 0);
 }
 
-/* A queue that the driver enables after DRIVER_OK is served from then on. */
-static void late_queue_enable(void **state)
-{
-	struct drv d;
-
-	(void)state;
-	assert_int_equal(config(0, 0), VHP_ST_OK);
-	drv_start(&d, 0, DRV_ALL);
-	sim_fn_set(0, FN_OFF(queue[3].enable), 0);
-	drv_post(&d, 8, 256);
-	host_start(&card, 0, HOST_FEATURES, 2);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
-	assert_true(sim_lane_enabled(0));
-	assert_false(sim_lane_enabled(1));
-	/* A lane that stopped with a fault is not what the event means. */
-	sim_lane_fault(2, 3, false, 7);
-	sim_run(&card);
-	assert_false(sim_lane_enabled(2));
-	sim_fn_set(0, FN_OFF(queue[3].enable), 1);
-	sim_fn_event(0, VHP_FN__EVENTS__QUEUE_ENABLE_bm);
-	sim_run(&card);
-	assert_true(sim_lane_enabled(1));
-	assert_false(sim_lane_enabled(2));
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
-	assert_int_equal(soc.acts[0][ACT_NEEDS_RESET], 0);
-}
-
 /* Resets one after the other, each handled once, whatever the function was doing. */
 static void flr_again_and_again(void **state)
 {
@@ -625,21 +574,20 @@ static void flr_again_and_again(void **state)
 void run_peer_memory_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(aperture_message, setup),
-		cmocka_unit_test_setup(aperture_default_off, setup),
-		cmocka_unit_test_setup(aperture_too_small, setup),
-		cmocka_unit_test_setup(aperture_closes_first, setup),
-		cmocka_unit_test_setup(aperture_stuck, setup),
-		cmocka_unit_test_setup(driver_copy, setup),
-		cmocka_unit_test_setup(log_ring_fields, setup),
-		cmocka_unit_test_setup(log_syncs, setup),
-		cmocka_unit_test_setup(log_messages, setup),
-		cmocka_unit_test_setup(log_on_before_connect, setup),
-		cmocka_unit_test_setup(log_message_conditions, setup),
-		cmocka_unit_test_setup(log_and_peer_flr, setup),
-		cmocka_unit_test_setup(status_fields, setup),
-		cmocka_unit_test_setup(late_queue_enable, setup),
-		cmocka_unit_test_setup(flr_again_and_again, setup),
+		cmocka_unit_test_setup(aperture_message, ends_setup),
+		cmocka_unit_test_setup(aperture_default_off, ends_setup),
+		cmocka_unit_test_setup(aperture_too_small, ends_setup),
+		cmocka_unit_test_setup(aperture_closes_first, ends_setup),
+		cmocka_unit_test_setup(aperture_stuck, ends_setup),
+		cmocka_unit_test_setup(driver_copy, ends_setup),
+		cmocka_unit_test_setup(log_ring_fields, ends_setup),
+		cmocka_unit_test_setup(log_syncs, ends_setup),
+		cmocka_unit_test_setup(log_messages, ends_setup),
+		cmocka_unit_test_setup(log_on_before_connect, ends_setup),
+		cmocka_unit_test_setup(log_message_conditions, ends_setup),
+		cmocka_unit_test_setup(log_and_peer_flr, ends_setup),
+		cmocka_unit_test_setup(status_fields, ends_setup),
+		cmocka_unit_test_setup(flr_again_and_again, ends_setup),
 	};
 
 	RUN_SUITE("peer memory", tests);

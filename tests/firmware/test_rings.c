@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Control virtqueues: every shape that is allowed, and every one that is not. */
-#include "ends.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
+#include "cmocka_suites.h"
+#include "ends.h"
 #include "hw.h"
 #include "suites.h"
 
-static struct card card;
 static struct drv d;
 
 enum {
@@ -30,9 +24,7 @@ enum {
 
 static int setup_with(uint64_t features)
 {
-	sim_reset();
-	memset(&card, 0, sizeof(card));
-	card_init(&card);
+	ends_setup(NULL);
 	drv_start(&d, 0, features);
 	sim_run(&card);
 	return 0;
