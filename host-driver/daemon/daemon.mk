@@ -5,8 +5,8 @@
 VDPAD := $(B)/bin/vhp-vdpad
 ALL   += $(VDPAD)
 
-VDPAD_SRCS := $(HOST_DIR)/daemon/vhp_vdpad.c $(addprefix $(HOST_DIR)/vdpa/vdpa_,args.c values.c)
+VDPAD_SRCS := $(addprefix $(HOST_DIR)/daemon/,vhp_vdpad.c options.c) $(addprefix $(HOST_DIR)/vdpa/vdpa_,args.c values.c)
 
-$(VDPAD): $(VDPAD_SRCS) $(addprefix $(HOST_DIR)/vdpa/vdpa_,args.h values.h) $(DPDK_SDK) | $(B)/bin
+$(VDPAD): $(VDPAD_SRCS) $(HOST_DIR)/daemon/vhp_vdpad.h $(addprefix $(HOST_DIR)/vdpa/vdpa_,args.h values.h) $(DPDK_SDK) | $(B)/bin
 	@$(CC) $(CFLAGS_COMMON) $(DPDK_CFLAGS) -I$(HOST_DIR)/vdpa $(VDPAD_SRCS) -o $@ -Wl,--as-needed -lrte_vhost -lrte_kvargs \
 	    -lrte_eal -lrte_log
