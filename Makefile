@@ -102,7 +102,7 @@ pnr: ## datapath blocks placed and routed for an Artix-7 (nextpnr, brought by a 
 	@env -u VHP_PLACE -u MAKEFLAGS -u MAKELEVEL $(MAKE) --no-print-directory pnr-netlists B=$(B) BLOCK="$(BLOCK)"
 	@exec tests/pnr/run.py --out $(B)/pnr $(BLOCK)
 
-fuzz: ## fuzzers of every parser of outside input (TIME=seconds)
+fuzz: ## fuzzers of the firmware and of release images (TIME=seconds)
 	@$(or $(FUZZ_CMD),echo "fuzz: no fuzz target is written yet" >&2; exit 1)
 
 formal: ## proofs of the small RTL blocks

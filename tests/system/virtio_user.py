@@ -17,7 +17,7 @@ import time
 
 import figures
 import frames
-from rig import Failure, Rig, Sim, Testpmd, needs, vdpad, deadline_in
+from rig import Failure, Rig, Sim, Testpmd, needs, vdpad, vhpctl, deadline_in
 
 COUNT = 500
 # name, arguments of virtio_user, arguments of testpmd, queue pairs
@@ -38,9 +38,10 @@ def link_up(testpmd, port, timeout=60):
         time.sleep(0.2)
 
 
-def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, driver_args="", sizes=(60, 1514), inspect=None):
+def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, driver_args="", sizes=(60, 1514), inspect=None,
+             order="ba"):
     """Both ends up, `count` frames each way over every queue pair together, both ends down. inspect(end B) is called when
-    all have arrived."""
+    all have arrived; `order` of their ends."""
     ends = {}
     files = {}
     each = count // pairs
@@ -77,8 +78,16 @@ def exchange(rig, name, front_args, app, pairs, seed, software, count=COUNT, dri
         time.sleep(0.3)
     if inspect:
         inspect(ends["b"])
-    for end in "ab":
+    before = None if software else vhpctl(rig, "stats")[0]
+    for end in order:
         rig.check(ends[end].quit(), f"{name}: testpmd {end.upper()} ends cleanly")
+    if before:
+        # A driver that unloads without asking, or before it reads 0, shows as a reset while connected.
+        after = vhpctl(rig, "stats")[0]
+        asked, resets = (after[key] - before[key] for key in ("close_requests", "driver_resets"))
+        rig.check((asked, resets) == (order == "ba", 0), f"{name}: the PMD "
+                  + ("closes, and reads 0 before it resets" if order == "ba" else "has nothing to close, its peer left first")
+                  + f" ({asked} asked to close, {resets} resets while connected)")
     for source, sink in ("ab", "ba"):
         for q in range(pairs):
             difference = frames.compare(frames.read(files[sink][q][1]), files[source][q][2])
@@ -104,7 +113,7 @@ def main():
         variants = [v for v in VARIANTS if not args.only or args.only in v[0]]
         for i, (what, front_args, app, pairs) in enumerate(variants[:3] if args.software else variants):
             rig.say(what)
-            exchange(rig, f"{i}", front_args, app, pairs, args.seed + 2 * i, args.software)
+            exchange(rig, f"{i}", front_args, app, pairs, args.seed + 2 * i, args.software, order="ab" if i % 2 else "ba")
         if sim:
             code, stats = sim.finish()
             rig.equal(code, 0, "vhp-sim ends cleanly")
