@@ -181,18 +181,30 @@ struct vdpa_vring {
 	const struct vring_used *used_hva;
 };
 
+/** Where a file of the front end is mapped; read by the handler of SIGBUS. */
+struct vdpa_guard {
+	_Atomic uintptr_t start;
+	_Atomic size_t size;
+};
+#define VDPA_GUARD_LOG VHP_MBOX_MAX_REGIONS /**< slot of the dirty log's bitmap, behind those of the memory regions */
+
 /** One connection, under port.lock. */
 struct vdpa_front {
 	struct vdpa_port *port;
-	int vid; /**< -1: this place is free */
+	int vid;	     /**< -1: this place is free */
+	int conn_fd;	     /**< our duplicate of its socket; -1 unknown */
+	uint64_t conn_inode; /**< of that socket */
 	enum vdpa_phase phase;
-	char why[200];	      /**< VDPA_REFUSED: the reason */
-	bool configured;      /**< between dev_conf and dev_close */
-	bool migrated;	      /**< its guest came from another connection */
-	bool asked;	      /**< it has seen what it is offered */
-	unsigned int request; /**< vhost-user request in work, 0 none */
-	bool memory_valid;    /**< the last SET_MEM_TABLE went well */
-	uint64_t features;    /**< negotiated, vhost-user numbers */
+	char why[200];		 /**< VDPA_REFUSED: the reason */
+	bool configured;	 /**< between dev_conf and dev_close */
+	bool migrated;		 /**< its guest came from another connection */
+	bool asked;		 /**< it has seen what it is offered */
+	unsigned int request;	 /**< vhost-user request in work, 0 none */
+	bool memory_valid;	 /**< the last SET_MEM_TABLE went well */
+	atomic_bool memory_lost; /**< a file of it became shorter than it was: set by the handler of SIGBUS */
+	bool condemned;		 /**< ... and seen to: not served any more */
+	struct vdpa_guard guard[VHP_MBOX_MAX_REGIONS + 1];
+	uint64_t features; /**< negotiated, vhost-user numbers */
 	uint64_t protocol;
 	unsigned int num_regions;
 	struct vdpa_region regions[VHP_MBOX_MAX_REGIONS];
@@ -274,6 +286,8 @@ bool vdpa_port_hold(struct vdpa_port *port, bool hold);
 void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg);
 void vdpa_port_card_lost(struct vdpa_port *port);
 void vdpa_port_card_back(struct vdpa_port *port);
+void vdpa_port_memory_lost(struct vdpa_port *port); /**< close the front ends whose memory is gone */
+
 /* vdpa_front.c: port.lock held. */
 struct vdpa_front *vdpa_front_of(struct vdpa_port *port, int vid); /**< NULL: none */
 /** The place of a connection, a free one if it is new; NULL: all are taken. */
@@ -287,6 +301,25 @@ void vdpa_front_refuse(struct vdpa_front *front, const char *fmt, ...) __attribu
 bool vdpa_front_logs(const struct vdpa_front *front); /**< it wants its dirty pages logged */
 /** As dev_close. */
 void vdpa_front_close(struct vdpa_front *front);
+/** Guard its memory as rte_vhost has it. @return false: a file is too short for its region, and refused */
+bool vdpa_front_memory_check(struct vdpa_front *front);
+
+/* vdpa_conn.c: port.lock held. */
+void vdpa_conn_find(struct vdpa_front *front); /**< and limit how long rte_vhost waits for it */
+void vdpa_conn_release(struct vdpa_front *front);
+/** False: so many answers are unread that one more may have to wait. */
+bool vdpa_conn_takes_answer(const struct vdpa_front *front);
+/** End the connection; rte_vhost sees that it is closed, and calls dev_close and dev_cleanup. Never waits. */
+void vdpa_conn_close(struct vdpa_front *front);
+
+/* vdpa_guard.c: front ends that shorten their files. */
+void vdpa_guard_init(void); /**< take over SIGBUS; idempotent */
+void vdpa_guard_add(struct vdpa_front *front);
+void vdpa_guard_remove(struct vdpa_front *front);
+/** rte_vhost maps what we do not know yet, on this thread, until the end of this message. */
+void vdpa_guard_mapping(struct vdpa_front *front);
+void vdpa_guard_mapped(struct vdpa_front *front);
+void vdpa_guard_set(struct vdpa_front *front, unsigned int slot, uint64_t start, uint64_t size); /**< size 0: nothing */
 
 /* vdpa_log.c */
 void vdpa_log_init(struct vdpa_card *card);
@@ -326,6 +359,8 @@ struct vdpa_front *vdpa_front_lock(int vid);
 #define VHOST_USER_SET_VRING_ADDR 9u
 #define VHOST_USER_SET_VRING_KICK 12u
 #define VHOST_USER_SET_VRING_CALL 13u
+#define VHOST_USER_IOTLB_MSG 22u
+#define VHOST_USER_SET_INFLIGHT_FD 32u
 /** See the messages of a connection before rte_vhost handles them. */
 int vdpa_watch_messages(int vid);
 int vdpa_port_register(struct vdpa_port *port);

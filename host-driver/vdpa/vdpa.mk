@@ -4,8 +4,8 @@
 
 VDPA_DIR  := $(HOST_DIR)/vdpa
 VDPA_OBJ  := $(B)/obj/vdpa
-VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_dirty.c vdpa_front.c vdpa_log.c vdpa_names.c vdpa_ops.c vdpa_port.c \
-             vdpa_probe.c vdpa_relay.c vdpa_socket.c vdpa_tables.c vdpa_telemetry.c vdpa_values.c
+VDPA_SRCS := vdpa_args.c vdpa_card.c vdpa_conn.c vdpa_dirty.c vdpa_front.c vdpa_guard.c vdpa_log.c vdpa_names.c \
+             vdpa_ops.c vdpa_port.c vdpa_probe.c vdpa_relay.c vdpa_socket.c vdpa_tables.c vdpa_telemetry.c vdpa_values.c
 VDPA_LIB  := $(B)/lib/librte_vdpa_vhost_pci.so
 VDPA_LIBS := -Wl,--as-needed -lrte_vhost -lrte_bus_pci -lrte_bus_vdev -lrte_kvargs -lrte_telemetry -lrte_eal -lrte_log
 

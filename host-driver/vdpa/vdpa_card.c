@@ -490,6 +490,12 @@ static uint32_t event_thread(void *arg)
 			take_events(card);
 		if (ev.data.u32 == SRC_LOG)
 			vdpa_log_tick(card);
+		for (unsigned int i = 0; i < VDPA_MAX_PORTS; i++) {
+			if (!card->port[i])
+				continue;
+			vdpa_port_memory_lost(card->port[i]);
+			vdpa_port_renegotiate(card->port[i]);
+		}
 		if (!atomic_load(&card->lost) && !vhp_dev_alive(card->dev))
 			card_lost(card); /* closes the watched descriptor */
 	}

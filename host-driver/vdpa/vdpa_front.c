@@ -25,7 +25,7 @@ struct vdpa_front *vdpa_front_of(struct vdpa_port *port, int vid)
 
 static void clear(struct vdpa_front *front, struct vdpa_port *port)
 {
-	*front = (struct vdpa_front){ .port = port, .vid = -1, .phase = VDPA_IDLE };
+	*front = (struct vdpa_front){ .port = port, .vid = -1, .conn_fd = -1, .phase = VDPA_IDLE };
 	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++)
 		front->vring[i] = (struct vdpa_vring){ .call_fd = -1, .kick_fd = -1 };
 }
@@ -48,6 +48,8 @@ struct vdpa_front *vdpa_front_bind(struct vdpa_port *port, int vid)
 	clear(place, port);
 	place->vid = vid;
 	place->phase = VDPA_NEGOTIATING;
+	vdpa_conn_find(place);
+	vdpa_guard_add(place);
 	if (vdpa_watch_messages(vid))
 		PORT_LOG(port, ERR, "rte_vhost does not let us see the messages of the front end");
 	/* The second one may hold the guest of the first, which has what it was offered. */
@@ -88,6 +90,8 @@ void vdpa_front_release(struct vdpa_front *front)
 		balked(front->port);
 	for (unsigned int i = 0; i < VHP_MBOX_MAX_VRINGS; i++)
 		vdpa_relay_remove(front, i);
+	vdpa_guard_remove(front);
+	vdpa_conn_release(front);
 	clear(front, front->port);
 }
 
@@ -127,12 +131,32 @@ void vdpa_front_close(struct vdpa_front *front)
 
 /* ----------------------------------------------------------------------------------------------------------- memory */
 
-/* A file that is shorter than the region would kill us where we, or rte_vhost, touch its end. */
-static bool file_holds(const struct vdpa_region *r)
+static bool file_holds(int fd, uint64_t end)
 {
 	struct stat st;
 
-	return fstat(r->fd, &st) == 0 && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size >= r->offset + r->size);
+	return fstat(fd, &st) == 0 && (!S_ISREG(st.st_mode) || (uint64_t)st.st_size >= end);
+}
+
+bool vdpa_front_memory_check(struct vdpa_front *front)
+{
+	struct rte_vhost_memory *mem = NULL;
+	bool ok = true;
+
+	if (rte_vhost_get_mem_table(front->vid, &mem))
+		return false;
+	for (unsigned int i = 0; i < VHP_MBOX_MAX_REGIONS; i++)
+		vdpa_guard_set(front, i, i < mem->nregions ? (uint64_t)(uintptr_t)mem->regions[i].mmap_addr : 0,
+			       i < mem->nregions ? mem->regions[i].mmap_size : 0);
+	for (unsigned int i = 0; ok && i < mem->nregions; i++) {
+		const struct rte_vhost_mem_region *m = &mem->regions[i];
+
+		ok = file_holds(m->fd, m->host_user_addr - (uint64_t)(uintptr_t)m->mmap_addr + m->size);
+		if (!ok)
+			vdpa_front_refuse(front, "the file of memory region %u is shorter than the region", i);
+	}
+	free(mem);
+	return ok;
 }
 
 static int load_region(struct vdpa_front *front, unsigned int i, const struct rte_vhost_mem_region *m)
@@ -154,7 +178,7 @@ static int load_region(struct vdpa_front *front, unsigned int i, const struct rt
 				  i, r->gpa, r->size, r->offset);
 		return -EINVAL;
 	}
-	if (!file_holds(r)) {
+	if (!file_holds(r->fd, r->offset + r->size)) {
 		vdpa_front_refuse(front, "the file of memory region %u is shorter than the region", i);
 		return -EINVAL;
 	}

@@ -128,6 +128,8 @@ static int configure(struct vdpa_front *front)
 	struct vdpa_port *port = front->port;
 	int rc;
 
+	if (front->condemned || atomic_load(&front->memory_lost))
+		return -EFAULT; /* the event thread ends the connection */
 	rte_vhost_get_negotiated_features(front->vid, &front->features);
 	rte_vhost_get_negotiated_protocol_features(front->vid, &front->protocol);
 	if (!(front->features & BIT(VIRTIO_F_VERSION_1))) {

@@ -437,6 +437,22 @@ void vdpa_port_event(struct vdpa_port *port, unsigned int type, unsigned int arg
 	pthread_mutex_unlock(&port->lock);
 }
 
+void vdpa_port_memory_lost(struct vdpa_port *port)
+{
+	pthread_mutex_lock(&port->lock);
+	for (unsigned int i = 0; i < VDPA_FRONTS; i++) {
+		struct vdpa_front *front = &port->front[i];
+
+		if (front->vid < 0 || !atomic_exchange(&front->memory_lost, false) || front->condemned)
+			continue;
+		front->condemned = true;
+		vdpa_front_close(front);
+		vdpa_front_refuse(front, "it has shortened the file of its memory or of its log: disconnecting");
+		vdpa_conn_close(front);
+	}
+	pthread_mutex_unlock(&port->lock);
+}
+
 void vdpa_port_card_lost(struct vdpa_port *port)
 {
 	pthread_mutex_lock(&port->lock);

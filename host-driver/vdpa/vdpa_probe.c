@@ -240,6 +240,7 @@ static int probe(struct rte_device *rte_dev, struct rte_pci_device *pci)
 	}
 	add_to_registry(card);
 	vdpa_telemetry_register();
+	vdpa_guard_init();
 
 	for (unsigned int i = 0; !rc && i < VDPA_MAX_PORTS; i++) {
 		if (!card->port[i])

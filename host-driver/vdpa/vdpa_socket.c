@@ -15,7 +15,10 @@
 
 /* --------------------------------------------------------------------------------------------------------- messages */
 
-/* Head of every vhost-user message, and the payloads that matter here. */
+/*
+ * What rte_vhost 24.11 hands to those who see its messages, of which only the head and the payloads that matter here are
+ * named. The driver loads with that release only.
+ */
 struct message {
 	uint32_t request, flags, size;
 	union {
@@ -28,7 +31,9 @@ struct message {
 		struct {
 			uint64_t size, offset;
 		} log;
+		uint8_t largest[632];
 	};
+	int32_t fds[8], num_fds;
 } __rte_packed;
 
 #define MESSAGE_NEED_REPLY 0x8u
@@ -47,20 +52,45 @@ static bool same_memory(const struct vdpa_front *front, const struct message *ms
 	return true;
 }
 
-/*
- * rte_vhost maps the log without its offset, and marks beyond the mapping then. It keeps the descriptors of a message that we
- * refuse; one of the wrong size it refuses itself, and closes them.
- */
-static void admit(struct vdpa_front *front, struct message *msg)
+/* What belongs to features that are not offered, but that rte_vhost would handle all the same, with less checks. */
+static bool not_offered(uint32_t request)
 {
-	if (msg->request != VHOST_USER_SET_LOG_BASE || msg->size < sizeof(msg->log) || msg->log.offset == 0)
-		return;
-	PORT_LOG(front->port, ERR,
-		 "the front end's log begins at offset 0x%" PRIx64
-		 " of its file, which DPDK 24.11 cannot do: disconnecting",
-		 msg->log.offset);
-	msg->size = 0;
-	msg->flags &= ~MESSAGE_NEED_REPLY; /* an error without a reply ends the connection */
+	return request >= VHOST_USER_IOTLB_MSG && request <= VHOST_USER_SET_INFLIGHT_FD;
+}
+
+/*
+ * False: the connection ends. rte_vhost maps the log without its offset and marks beyond the mapping then; and it waits
+ * for room to answer, with all other connections.
+ */
+static bool admit(struct vdpa_front *front, const struct message *msg)
+{
+	if (not_offered(msg->request)) {
+		PORT_LOG(front->port, ERR, "the front end sends request %u, which it is not offered: disconnecting",
+			 msg->request);
+		return false;
+	}
+	if (!vdpa_conn_takes_answer(front)) {
+		PORT_LOG(front->port, ERR, "the front end does not read the answers to its requests: disconnecting");
+		return false;
+	}
+	if (msg->request == VHOST_USER_SET_LOG_BASE && msg->size >= sizeof(msg->log) && msg->log.offset) {
+		PORT_LOG(front->port, ERR,
+			 "the front end's log begins at offset 0x%" PRIx64
+			 " of its file, which DPDK 24.11 cannot do: disconnecting",
+			 msg->log.offset);
+		return false;
+	}
+	return true;
+}
+
+/* As a message that rte_vhost refuses. An error without a reply ends the connection. */
+static enum rte_vhost_msg_result drop(struct message *msg)
+{
+	for (int32_t i = 0; i < msg->num_fds && i < (int32_t)RTE_DIM(msg->fds); i++)
+		close(msg->fds[i]);
+	msg->num_fds = 0;
+	msg->flags &= ~MESSAGE_NEED_REPLY;
+	return RTE_VHOST_MSG_RESULT_ERR;
 }
 
 /* What a message changes under the card's feet is stopped first; dev_conf starts again when rte_vhost has handled it. */
@@ -68,6 +98,11 @@ static void prepare(struct vdpa_front *front, const struct message *msg)
 {
 	front->request = msg->request;
 	front->asked |= msg->request == VHOST_USER_GET_FEATURES;
+	vdpa_guard_mapped(front);
+	if (msg->request == VHOST_USER_SET_MEM_TABLE || msg->request == VHOST_USER_SET_LOG_BASE)
+		vdpa_guard_mapping(front);
+	if (msg->request == VHOST_USER_SET_LOG_BASE)
+		vdpa_guard_set(front, VDPA_GUARD_LOG, 0, 0);
 	vdpa_log_pause(front->port, front->vid,
 		       msg->request == VHOST_USER_SET_LOG_BASE || msg->request == VHOST_USER_SET_VRING_ADDR ||
 			       msg->request == VHOST_USER_SET_VRING_KICK);
@@ -77,23 +112,27 @@ static void prepare(struct vdpa_front *front, const struct message *msg)
 			PORT_LOG(front->port, INFO, "the front end's memory changes: stopping for it");
 			vdpa_front_close(front);
 		}
+		for (unsigned int i = 0; !front->memory_valid && i < VHP_MBOX_MAX_REGIONS; i++)
+			vdpa_guard_set(front, i, 0, 0);
 	}
 }
 
 static enum rte_vhost_msg_result before_message(int vid, void *raw)
 {
 	struct vdpa_front *front = vdpa_front_lock(vid);
+	bool ok = true;
 
 	if (front) {
-		admit(front, raw);
-		prepare(front, raw);
+		ok = admit(front, raw);
+		if (ok)
+			prepare(front, raw);
 		pthread_mutex_unlock(&front->port->lock);
 	}
-	return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
+	return ok ? RTE_VHOST_MSG_RESULT_NOT_HANDLED : drop(raw);
 }
 
 /* A log that is shorter than it says would kill us at the first page. Its descriptor is gone: try its last byte. */
-static bool log_is_whole(const struct vdpa_front *front)
+static bool log_is_whole(struct vdpa_front *front)
 {
 	uint64_t base = 0, size = 0;
 	uint8_t byte;
@@ -101,6 +140,7 @@ static bool log_is_whole(const struct vdpa_front *front)
 
 	if (rte_vhost_get_log_base(front->vid, &base, &size) || size == 0)
 		return false;
+	vdpa_guard_set(front, VDPA_GUARD_LOG, base, size);
 	from.iov_base = (void *)(uintptr_t)(base + size - 1);
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == 1 &&
 		(front->port->active != front || !vdpa_front_logs(front) || vdpa_log_covers(front));
@@ -116,7 +156,8 @@ static enum rte_vhost_msg_result after_message(int vid, void *raw)
 		return RTE_VHOST_MSG_RESULT_NOT_HANDLED;
 	switch (front->request) {
 	case VHOST_USER_SET_MEM_TABLE:
-		front->memory_valid = true;
+		ok = vdpa_front_memory_check(front);
+		front->memory_valid = ok;
 		break;
 	case VHOST_USER_SET_FEATURES:
 		ok = front->port->active != front || !vdpa_port_log(front->port);
@@ -126,9 +167,11 @@ static enum rte_vhost_msg_result after_message(int vid, void *raw)
 		if (!ok)
 			PORT_LOG(front->port, ERR,
 				 "the front end's log is shorter than it says, or than its memory: disconnecting");
-		((struct message *)raw)->flags &= ok ? UINT32_MAX : ~MESSAGE_NEED_REPLY;
 		break;
 	}
+	vdpa_guard_mapped(front);
+	if (!ok && front->request != VHOST_USER_SET_FEATURES) /* that one is answered, and the migration given up */
+		((struct message *)raw)->flags &= ~MESSAGE_NEED_REPLY;
 	if (ok)
 		vdpa_log_pause(front->port, vid, false);
 	pthread_mutex_unlock(&front->port->lock);

@@ -236,7 +236,22 @@ def test_hostile_front_end(rig):
         f.start(protocol=f.PROTOCOL | PF_LOG_SHMFD)
         f.send(SET_LOG_BASE, struct.pack("<QQ", 64 * PAGE, 0), [short], flags=1 | 8)
 
+    def silent(f):
+        """12 bytes that promise 8 more: rte_vhost waits for them, on the thread that serves all ports."""
+        f.socket.send(struct.pack("<III", GET_FEATURES, 1, 8))
+        check(other.number(GET_FEATURES) & F_VERSION_1, "the other front end gets no answer")
+        check(f.closed(), "still connected")
+
+    def deaf(f):
+        """Requests whose answers are not read, until there is no room for one more."""
+        for _ in range(100000):
+            f.send(GET_FEATURES)
+
     cases = {
+        "a message without its payload": (None, silent),
+        "answers that nobody reads": ("does not read the answers to its requests", deaf),
+        "a request that is not offered": ("sends request 32, which it is not offered", lambda f: f.send(
+            32, struct.pack("<QQHH", PAGE, 0, 2, 256), [short])),
         "garbage": (None, lambda f: f.send(0xdeadbeef, b"x" * 100, flags=0xffffffff)),
         "half a message": (None, lambda f: f.socket.send(b"\5\0\0")),
         "no version 1": ("did not negotiate VIRTIO_F_VERSION_1", lambda f: f.start(features=F_PROTOCOL)),
@@ -258,10 +273,11 @@ def test_hostile_front_end(rig):
         front = FrontEnd(rig.path("vm0.sock"))
         try:
             case(front)
-            if message:
-                rig.daemon.wait_for(message)
         except (BrokenPipeError, ConnectionResetError):
             pass
+        if message:
+            rig.daemon.wait_for(message)
+        check(other.number(GET_FEATURES) & F_VERSION_1, f"the other front end gets no answer after: {name}")
         front.close()
         rig.free()
         check(rig.daemon.process.poll() is None, f"the daemon died of: {name}")
@@ -269,6 +285,65 @@ def test_hostile_front_end(rig):
             other.round_trip(n // 4)
         n += 1
     os.close(short)
+    end(rig, other, port=1)
+    front = start(rig)
+    front.round_trip(0)
+    end(rig, front)
+    rig.until(f"as few descriptors as before: {before}", lambda: len(rig.descriptors()) <= len(before))
+
+
+def test_memory_taken_back(rig):
+    """A front end shortens a file that is mapped here: it alone is disconnected, whoever touches the missing part first (rte_vhost's
+    thread or the driver's) and whether it is served by then or not."""
+    before = rig.descriptors()
+    other = start(rig, 1)
+
+    def empty_from_the_start(front):
+        os.ftruncate(front.memory.fd, 0)
+        front.start()
+
+    def before_the_rings(front):
+        front.send(SET_OWNER)
+        front.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", front.PROTOCOL))
+        front.send(SET_FEATURES, struct.pack("<Q", front.FEATURES))
+        check(front.do(SET_MEM_TABLE, struct.pack("<II", 1, 0) + front.region(), [front.memory.fd]) == 0, "memory refused")
+        os.ftruncate(front.memory.fd, 0)
+        front.rings()
+
+    def while_served(front):
+        front.start()
+        rig.connected()
+        front.round_trip(0)
+        os.ftruncate(front.memory.fd, 0)
+        front.addresses(0)
+
+    def the_log(front):
+        log = os.memfd_create("log")
+        os.ftruncate(log, PAGE)
+        front.start(protocol=front.PROTOCOL | PF_LOG_SHMFD)
+        rig.connected()
+        front.send(SET_LOG_BASE, struct.pack("<QQ", PAGE, 0), [log])
+        front.answer()
+        check(front.do(SET_FEATURES, struct.pack("<Q", front.features | F_LOG_ALL)) == 0, "logging is refused")
+        os.ftruncate(log, 0)
+        os.close(log)
+        front.avail(0, 0, 256, True)
+        front.avail(1, 0, 100, False)
+
+    shortened = "it has shortened the file of its memory or of its log: disconnecting"
+    cases = ((empty_from_the_start, "the file of memory region 0 is shorter than the region"), (before_the_rings, shortened),
+             (while_served, shortened), (the_log, shortened))
+    for n, (case, message) in enumerate(cases):
+        front, said = FrontEnd(rig.path("vm0.sock")), rig.daemon.count(message)
+        try:
+            case(front)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        rig.daemon.wait_for(message, said + 1)
+        check(front.closed(), f"still connected after {case.__name__}")
+        front.close()
+        rig.free()
+        other.round_trip(n, b"port one!")
     end(rig, other, port=1)
     front = start(rig)
     front.round_trip(0)

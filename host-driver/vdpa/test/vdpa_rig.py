@@ -266,6 +266,11 @@ class FrontEnd:
         self.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", protocol))
         self.send(SET_FEATURES, struct.pack("<Q", features))
         self.send(SET_MEM_TABLE, struct.pack("<II", len(regions), 0) + b"".join(regions), [self.memory.fd] * fds)
+        self.rings(num, desc, call, base)
+        if protocol & PF_STATUS:
+            self.send(SET_STATUS, struct.pack("<Q", 0xf))
+
+    def rings(self, num=256, desc=0, call=None, base=(0, 0)):
         for q in (0, 1):
             self.send(SET_VRING_NUM, struct.pack("<II", q, num))
             self.send(SET_VRING_BASE, struct.pack("<II", q, base[q]))
@@ -273,8 +278,6 @@ class FrontEnd:
             self.send(SET_VRING_CALL, struct.pack("<Q", q), [self.call[q] if call is None else call])
             self.send(SET_VRING_KICK, struct.pack("<Q", q), [self.kick[q]])
             self.send(SET_VRING_ENABLE, struct.pack("<II", q, 1))
-        if protocol & PF_STATUS:
-            self.send(SET_STATUS, struct.pack("<Q", 0xf))
 
     def addresses(self, q, desc=0, flags=0):
         at = self.BASE + desc + q * 0x10000
