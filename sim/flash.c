@@ -110,11 +110,6 @@ bool flash_reload(struct flash *f)
 	return boot(f, true);
 }
 
-const struct fpga_image *flash_image(const struct flash *f)
-{
-	return f->runs ? &f->image : NULL;
-}
-
 void flash_stats_json(const struct flash *f, FILE *out)
 {
 	fprintf(out, "{\"reloads\": %llu, \"fallbacks\": %llu, \"running\": ", (unsigned long long)f->reloads,

@@ -36,8 +36,6 @@ bool flash_cycle(void *flash, const struct vhp_edge_out *out, struct vhp_edge_in
 bool flash_busy(const void *flash);
 /** After IPROG: load. False: no image is good, the card stays away. */
 bool flash_reload(struct flash *f);
-/** The image that runs; NULL: none. */
-const struct fpga_image *flash_image(const struct flash *f);
 /** As one JSON object. */
 void flash_stats_json(const struct flash *f, FILE *out);
 

@@ -26,7 +26,6 @@
 #define NOR_SIZE (128u << 20)
 #define NOR_DIE (64u << 20)
 #define NOR_PAGE 256u
-#define NOR_SECTOR 4096u /**< smallest erase */
 
 struct nor_config {
 	/* Busy times in user clocks, at least 1. */

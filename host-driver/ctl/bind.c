@@ -294,9 +294,21 @@ static int check_device(const struct bind_env *env, const char *address, char te
 
 /* ----------------------------------------------------------------------------------------------------------- changes */
 
+/* Take it from the driver that has it, and let the kernel look for one. */
+static int probe_again(const struct bind_env *env, const char *address, bool bound)
+{
+	char path[PATH_MAX];
+	int rc = bound ? sysfs_write_device(env, address, "driver/unbind", address) : 0;
+
+	if (rc)
+		return rc;
+	snprintf(path, sizeof(path), "%s/bus/pci/drivers_probe", env->sys);
+	return sysfs_write(path, address);
+}
+
 int bind_vfio(const struct bind_env *env, const char *address, char text[BIND_TEXT_LEN])
 {
-	char driver[NAME_MAX], group[NAME_MAX], now[NAME_MAX], path[PATH_MAX];
+	char driver[NAME_MAX], group[NAME_MAX], now[NAME_MAX];
 	int rc = check_device(env, address, text);
 
 	if (rc)
@@ -323,12 +335,7 @@ int bind_vfio(const struct bind_env *env, const char *address, char text[BIND_TE
 	rc = sysfs_write_device(env, address, "driver_override", VFIO);
 	if (rc)
 		return say_errno(text, rc, "write driver_override");
-	if (*driver)
-		rc = sysfs_write_device(env, address, "driver/unbind", address);
-	if (!rc) {
-		snprintf(path, sizeof(path), "%s/bus/pci/drivers_probe", env->sys);
-		rc = sysfs_write(path, address);
-	}
+	rc = probe_again(env, address, *driver);
 	if (!rc && strcmp(sysfs_link(env, address, "driver", now), VFIO))
 		rc = -EIO;
 	if (rc) {
@@ -343,7 +350,7 @@ int bind_vfio(const struct bind_env *env, const char *address, char text[BIND_TE
 
 int bind_release(const struct bind_env *env, const char *address, char text[BIND_TEXT_LEN])
 {
-	char driver[NAME_MAX], group[NAME_MAX], now[NAME_MAX], path[PATH_MAX];
+	char driver[NAME_MAX], group[NAME_MAX], now[NAME_MAX];
 	int rc = check_device(env, address, text);
 
 	if (rc)
@@ -359,12 +366,7 @@ int bind_release(const struct bind_env *env, const char *address, char text[BIND
 	rc = sysfs_write_device(env, address, "driver_override", "\n");
 	if (rc)
 		return say_errno(text, rc, "write driver_override");
-	if (*driver)
-		rc = sysfs_write_device(env, address, "driver/unbind", address);
-	if (!rc) {
-		snprintf(path, sizeof(path), "%s/bus/pci/drivers_probe", env->sys);
-		rc = sysfs_write(path, address);
-	}
+	rc = probe_again(env, address, *driver);
 	/* No driver wants it: not an error. */
 	if (rc && rc != -ENODEV && rc != -EINVAL)
 		return say_errno(text, rc, "take it from " VFIO);

@@ -217,7 +217,8 @@ void flash_command_set_hex(json_t *o, const char *key, uint32_t value)
 
 /* ------------------------------------------------------------------------------------------------------------- main */
 
-int flash_command_open(const struct flash_config *c, struct flash_bar **bar, struct flash_err *err)
+/* Connect by --socket, --pci, or to the only card. */
+static int open_bar(const struct flash_config *c, struct flash_bar **bar, struct flash_err *err)
 {
 	char address[BIND_ADDRESS_LEN];
 	int rc = 0;
@@ -237,7 +238,7 @@ static int run(const struct flash_config *c, const struct image *m, json_t *resu
 	struct flash_bar *bar = NULL;
 	struct flash_card card;
 	struct flash_err err;
-	int rc = flash_command_open(c, &bar, &err), status;
+	int rc = open_bar(c, &bar, &err), status;
 
 	if (!rc)
 		rc = flash_card_open(bar, &card, &err);

@@ -27,9 +27,6 @@ struct flash_config {
 extern const char *const flash_command_slots[];	 /**< names of enum flash_slot */
 extern const char *const flash_command_guards[]; /**< words for the guard in struct flash_contents */
 
-/** Connect by --socket, --pci, or to the only card. */
-int flash_command_open(const struct flash_config *c, struct flash_bar **bar, struct flash_err *err);
-
 /** The commands. @p result gets what there is to say in JSON; @p image is --image, opened. */
 int flash_command_show(const struct flash_config *c, struct flash_card *card, json_t *result);
 int flash_command_write(const struct flash_config *c, struct flash_card *card, const struct image *image,

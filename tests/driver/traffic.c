@@ -269,6 +269,16 @@ static void connect_with(uint64_t own, uint64_t peer)
 	assert_true(guest_wait_connection(&g, 1));
 }
 
+/* Both directions, each with so many buffers. */
+static void connect_paths(struct path *to_guest, struct path *to_peer, unsigned int buffers)
+{
+	connect_with(NO_MQ, PEER_FEATURES);
+	*to_guest = path(true, SLOT);
+	*to_peer = path(false, SLOT);
+	prepare(to_guest, buffers);
+	prepare(to_peer, buffers);
+}
+
 static void one_way(bool to_guest, uint64_t own, uint64_t peer, uint32_t snk_len, unsigned int packets)
 {
 	struct vhp_mbox_port_stats a, b;
@@ -384,11 +394,7 @@ static void both_ways(void **state)
 	struct path a, b;
 
 	(void)state;
-	connect_with(NO_MQ, PEER_FEATURES);
-	a = path(true, SLOT);
-	b = path(false, SLOT);
-	prepare(&a, 40);
-	prepare(&b, 40);
+	connect_paths(&a, &b, 40);
 	for (unsigned int i = 0; i < 10; i++) {
 		run(&a, 15);
 		run(&b, 15);
@@ -459,11 +465,7 @@ static void resume_after_stop(void **state)
 	struct path a, b;
 
 	(void)state;
-	connect_with(NO_MQ, PEER_FEATURES);
-	a = path(true, SLOT);
-	b = path(false, SLOT);
-	prepare(&a, 40);
-	prepare(&b, 40);
+	connect_paths(&a, &b, 40);
 	for (unsigned int i = 0; i < 4; i++) {
 		run(&a, 20);
 		run(&b, 20);
@@ -488,11 +490,7 @@ static void reconnects_of_every_kind(void **state)
 	struct path a, b;
 
 	(void)state;
-	connect_with(NO_MQ, PEER_FEATURES);
-	a = path(true, SLOT);
-	b = path(false, SLOT);
-	prepare(&a, 16);
-	prepare(&b, 16);
+	connect_paths(&a, &b, 16);
 	sources = 1;
 	peer_stats(&p, &before);
 	for (unsigned int i = 0; i < RECONNECTS; i++) {
@@ -544,11 +542,7 @@ static void queue_goes_and_comes(void **state)
 	struct path a, b;
 
 	(void)state;
-	connect_with(NO_MQ, PEER_FEATURES);
-	a = path(true, SLOT);
-	b = path(false, SLOT);
-	prepare(&a, 40);
-	prepare(&b, 40);
+	connect_paths(&a, &b, 40);
 	run(&a, 20);
 	run(&b, 20);
 	v = peer_vring(&p, VRING_RX);

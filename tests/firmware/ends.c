@@ -27,6 +27,14 @@ void ends_connect(struct drv *d, unsigned int port)
 	assert_int_equal(sim_event(), VHP_EVENT_CONNECTED | port << 8);
 }
 
+void ends_reconnect(struct drv *d, unsigned int port)
+{
+	drv_start(d, port, DRV_ALL);
+	drv_post(d, 8, 256);
+	drv_answer(d, &card, 0);
+	assert_int_equal(card.port[port].state, VHP_PORT_CONNECTED);
+}
+
 static void set_queue(struct drv *d, unsigned int q, uint64_t base, uint16_t size)
 {
 	sim_fn_set(d->port, FN_OFF(queue[q].cfg), size | (q + 1) << 16);

@@ -78,5 +78,7 @@ const struct vhp_mbox_port_status *host_status(struct card *card, unsigned int p
 
 /** Both ends of a port, two pairs, until it is connected and the event came. */
 void ends_connect(struct drv *d, unsigned int port);
+/** The driver of a port that the host has started comes, or comes again, and the port connects. */
+void ends_reconnect(struct drv *d, unsigned int port);
 
 #endif

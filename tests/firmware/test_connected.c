@@ -63,10 +63,7 @@ static void lane_faults(void **state)
 	assert_int_equal(sim_event(), VHP_EVENT_LANE_STOPPED | 10u << 24 | 1 << 16);
 	assert_int_equal(soc.acts[0][ACT_NEEDS_RESET], 1);
 	drv_reset(&d, &card);
-	drv_start(&d, 0, DRV_ALL);
-	drv_post(&d, 8, 256);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	ends_reconnect(&d, 0);
 	assert_true(sim_lane_enabled(1));
 }
 

@@ -27,10 +27,7 @@ static void disconnect_by_driver(void **state)
 	sim_run(&card);
 	assert_int_equal(card.port[0].state, VHP_PORT_WAIT_DRIVER);
 	drv_reset(&d, &card);
-	drv_start(&d, 0, DRV_ALL);
-	drv_post(&d, 8, 256);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	ends_reconnect(&d, 0);
 }
 
 static void disconnect_by_driver_host_silent(void **state)
@@ -48,10 +45,7 @@ static void disconnect_by_driver_host_silent(void **state)
 	assert_int_equal(sim_event(), VHP_EVENT_DISCONNECTED);
 	assert_int_equal(card.port[0].state, VHP_PORT_WAIT_DRIVER);
 	drv_reset(&d, &card);
-	drv_start(&d, 0, DRV_ALL);
-	drv_post(&d, 8, 256);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	ends_reconnect(&d, 0);
 }
 
 static void disconnect_during_handshake(void **state)
@@ -165,10 +159,7 @@ static void driver_reset_and_back(void **state)
 	assert_int_equal(card.port[0].state, VHP_PORT_WAIT_DRIVER);
 	assert_int_equal(sim_event(), VHP_EVENT_DRIVER_RESET);
 	assert_int_equal(sim_event(), VHP_EVENT_DISCONNECTED);
-	drv_start(&d, 0, DRV_ALL);
-	drv_post(&d, 8, 256);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	ends_reconnect(&d, 0);
 	/* The peer's ring goes on, the driver's begins again. */
 	assert_int_equal(sim_queue(0, QUEUE_OFF(idx)), 1000 | 999 << 16);
 	assert_int_equal(sim_queue(1, QUEUE_OFF(idx)), 0);
@@ -288,10 +279,7 @@ static void out_of_every_state(void **state)
 			drv_reset(&d, &card);
 			assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 			host_start(&card, 0, HOST_FEATURES, 2);
-			drv_start(&d, 0, DRV_ALL);
-			drv_post(&d, 8, 256);
-			drv_answer(&d, &card, 0);
-			assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+			ends_reconnect(&d, 0);
 		}
 	}
 }

@@ -229,10 +229,7 @@ static void aperture_closes_first(void **state)
 			drv_reset(&d, &card);
 			assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
 			host_start(&card, 0, HOST_FEATURES, 2);
-			drv_start(&d, 0, DRV_ALL);
-			drv_post(&d, 8, 256);
-			drv_answer(&d, &card, 0);
-			assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+			ends_reconnect(&d, 0);
 			assert_true(is_open(0));
 		}
 	}
@@ -257,10 +254,7 @@ static void aperture_stuck(void **state)
 	soc.aperture_busy[0] = 0;
 	soc.aperture_polls[0] = 0;
 	drv_reset(&d, &card);
-	drv_start(&d, 0, DRV_ALL);
-	drv_post(&d, 8, 256);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	ends_reconnect(&d, 0);
 }
 
 /* "the driver copies packets": without COPY_OFFLOAD no lane runs, and the indices are what the used rings say. */
@@ -563,10 +557,7 @@ static void flr_again_and_again(void **state)
 		assert_int_equal(soc.soc[offsetof(vhp_soc_t, flr_pending) / 4], 0);
 		assert_int_equal(soc.acts[0][ACT_RESET_DONE], before + 1);
 		if (i % 3 == 0) {
-			drv_start(&d, 0, DRV_ALL);
-			drv_post(&d, 8, 256);
-			drv_answer(&d, &card, 0);
-			assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+			ends_reconnect(&d, 0);
 		}
 	}
 }

@@ -308,10 +308,7 @@ static void unresponsive_driver(void **state)
 	assert_int_equal(sim_event(), VHP_EVENT_ERROR | VHP_PERR_TIMEOUT << 16);
 	assert_int_equal(host_call(&card, VHP_OP_PORT_START, 0, NULL, 0), VHP_ST_WRONG_STATE);
 	drv_reset(&d, &card);
-	drv_start(&d, 0, DRV_ALL);
-	drv_post(&d, 8, 256);
-	drv_answer(&d, &card, 0);
-	assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
+	ends_reconnect(&d, 0);
 }
 
 static void driver_without_copy_offload(void **state)
