@@ -160,14 +160,19 @@ struct vhp_window_step vhp_window_read_step(uint64_t offset, size_t len, unsigne
 	struct vhp_window_step step;
 
 	step.skip = (unsigned int)(offset % width);
-	if (offset - step.skip + width > end) {
-		step.skip = 0;
-		width = vhp_window_write_step(offset, len, width);
-	}
-	step.touch = width;
 	step.take = width - step.skip;
 	if (step.take > len)
 		step.take = (unsigned int)len;
+	for (unsigned int half = width / 2; half > 0 && offset % half + step.take <= half; half /= 2) {
+		step.skip = (unsigned int)(offset % half);
+		width = half;
+	}
+	if (offset - step.skip + width > end) {
+		width = vhp_window_write_step(offset, len, width);
+		step.skip = 0;
+		step.take = width;
+	}
+	step.touch = width;
 	return step;
 }
 

@@ -46,8 +46,9 @@ struct vhp_window_step {
 };
 
 /**
- * One aligned access of @p width bytes, wherever it ends at or before @p end; the natural steps at the end of a window whose
- * size is no multiple of it. A window starts on a page, so that the bytes before @p offset are inside.
+ * The smallest aligned access, of at most @p width bytes, that has all that is wanted of those @p width bytes: it is one round
+ * trip however wide, but a hypervisor that traps it takes it apart. Natural steps where that would read at or behind @p end.
+ * A window starts on a page, so that the bytes before @p offset are inside.
  */
 struct vhp_window_step vhp_window_read_step(uint64_t offset, size_t len, unsigned int width, uint64_t end);
 

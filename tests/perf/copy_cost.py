@@ -22,8 +22,8 @@ from virtio_user import exchange  # noqa: E402
 SHORT, LONG = 32, 160  # frames each way
 SIZES = (64, 1500)
 READ_US = 1.0
-# An empty poll: read request of a line down, the DMA read for it up, its completion down, the completion to the host up.
-POLL_DOWN, POLL_UP = 24 + 20 + 64, 24 + 20 + 64
+# An empty poll, avail flags and index: read request down, the DMA read for it up, its completion down, the completion to the host up.
+POLL_DOWN, POLL_UP = 24 + 20 + 4, 24 + 20 + 4
 
 
 def run(rig, copy, size, frames):

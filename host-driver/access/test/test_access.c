@@ -142,6 +142,7 @@ static void window_steps(void **state)
 						assert_true((at - s.skip) % s.touch == 0 &&
 							    (s.touch & (s.touch - 1)) == 0);
 						assert_true(at - s.skip + s.touch <= ends[e]);
+						assert_true(s.touch == 1 || at % (s.touch / 2) + s.take > s.touch / 2);
 						at += s.take;
 					}
 				}
