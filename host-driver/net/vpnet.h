@@ -106,6 +106,7 @@ struct vpnet_queue_stats {
 	uint64_t peer_reads, peer_writes;
 	uint64_t peer_empty; /* of the reads: bursts that found nothing */
 	uint64_t peer_irqs, peer_irqs_impossible;
+	uint64_t peer_gsis; /* of the interrupts: by GSI */
 };
 
 struct vpnet_rxq {

@@ -274,6 +274,7 @@ static void interrupt(struct vpnet_mirror *m, struct vpnet_queue_stats *st)
 	}
 	st->peer_irqs++;
 	if (m->which == VHOST_PCI_PEER_VIRTQ_RX && m->gsi != VHOST_PCI_GSI_NONE) {
+		st->peer_gsis++;
 		vhp_dev_window_write(m->net->dev, bar, PEER_IRQ_GSI, &gsi, sizeof(gsi));
 		return;
 	}

@@ -85,6 +85,7 @@ static const struct row {
 	{ "peer_reads", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_reads) },
 	{ "peer_writes", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_writes) },
 	{ "peer_interrupts", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_irqs) },
+	{ "peer_interrupts_by_gsi", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_gsis) },
 	{ "peer_interrupts_impossible", OF_TXQ, offsetof(struct vpnet_queue_stats, peer_irqs_impossible) },
 };
 

@@ -105,6 +105,7 @@ static void transmit_all(struct options o, unsigned int packets)
 		if (aperture.irqs > before) {
 			assert_int_equal(aperture.irq_offset, offsetof(vhp_fn_bar_t, peer_irq) + 4);
 			assert_int_equal(aperture.irq_value, 77);
+			assert_int_equal(net->txqs[0]->stats.peer_gsis, net->txqs[0]->stats.peer_irqs);
 		}
 		for (; first < last; first++) {
 			uint32_t total = lens[first % SIZE] + VPNET_HDR_LEN, at = 0;
@@ -310,6 +311,7 @@ static void no_lost_interrupt(void **state)
 		assert_int_equal(aperture.irqs, 2);
 		assert_int_equal(aperture.irq_offset, offsetof(vhp_fn_bar_t, peer_irq));
 		assert_int_equal(aperture.irq_value, 0);
+		assert_int_equal(net->txqs[0]->stats.peer_gsis, 0);
 		tear_down();
 	}
 }
