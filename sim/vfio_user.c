@@ -13,6 +13,7 @@
 
 #define MAX_MSG (sizeof(struct vfio_user_header) + sizeof(struct vfio_user_region_access) + VFU_MAX_XFER)
 #define MAX_REPLIES (4 * MAX_MSG) /* bytes a client may leave unread before it is no longer served */
+#define MAX_POSTED 32u		  /* writes of a client before others are looked at */
 #define MAX_REST 16384u		  /* messages of a client that has gone: more than a socket buffer holds */
 
 void vfu_say(struct vfu_server *s, const char *fmt, ...)
@@ -135,7 +136,8 @@ static void reply_error(struct vfu_server *s, const struct request *r, int rc)
 
 /* ------------------------------------------------------------------------------------------ input */
 
-static void handle(struct vfu_server *s, struct conn *c)
+/* True: it was a posted write. */
+static bool handle(struct vfu_server *s, struct conn *c)
 {
 	struct request r = { .c = c,
 			     .body = c->in + sizeof(struct vfio_user_header),
@@ -167,6 +169,7 @@ static void handle(struct vfu_server *s, struct conn *c)
 	drop_fds(c);
 	c->got = 0;
 	c->need = sizeof(struct vfio_user_header);
+	return r.h.command == VFIO_USER_REGION_WRITE && (r.h.flags & VFIO_USER_NO_REPLY);
 }
 
 static void take_fds(struct conn *c, struct msghdr *msg)
@@ -232,15 +235,19 @@ static bool read_some(struct vfu_server *s, struct conn *c)
 
 static void serve(struct vfu_server *s, struct conn *c, bool *busy)
 {
-	/* A client that does not read its replies is not served until it does. */
-	while (!c->closing && c->out_len < MAX_REPLIES) {
+	/*
+	 * One message, or posted writes that have come one behind the other, as they do on a link. A client that does not read its
+	 * replies is not served until it does.
+	 */
+	for (unsigned int n = 0; n < MAX_POSTED && !c->closing && c->out_len < MAX_REPLIES;) {
 		if (!read_some(s, c))
 			break;
 		*busy = true;
-		if (!c->closing && c->got == c->need) {
-			handle(s, c);
+		if (c->closing || c->got < c->need)
+			continue;
+		n++;
+		if (!handle(s, c))
 			break;
-		}
 	}
 	flush_out(c);
 	if (c->closing) {

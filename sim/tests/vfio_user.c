@@ -331,6 +331,12 @@ static void test_slow_and_rude(void)
 	a = (struct access){ .offset = 0x3c, .region = CONFIG, .count = 1, .data = { 0x5a } };
 	send_msg(fd, REGION_WRITE, NO_REPLY, &a, 17, NULL, 0);
 	verdict(reg_read(fd, CONFIG, 0x3c, 1, &v) == 0 && (v & 0xff) == 0x5a, "a write that wants no reply gets none");
+	for (unsigned int i = 0; i < 100; i++) { /* more than are taken at one go */
+		a.data[0] = (uint8_t)i;
+		send_msg(fd, REGION_WRITE, NO_REPLY, &a, 17, NULL, 0);
+	}
+	verdict(reg_read(other, CONFIG, 0, 4, &v) == 0, "other function beside posted writes");
+	verdict(reg_read(fd, CONFIG, 0x3c, 1, &v) == 0 && (v & 0xff) == 99, "posted writes arrive in order");
 	a.region = 99;
 	send_msg(fd, REGION_WRITE, NO_REPLY, &a, 17, NULL, 0);
 	verdict(reg_read(fd, CONFIG, 0, 4, &v) == 0, "neither does a wrong one");
