@@ -5,6 +5,7 @@
  *
  *   status      print a line of counters
  *   start       begin to send
+ *   send N      send N frames
  *   stop        send no more; what is on its way still arrives
  *   hold, go    leave received frames where the driver put them; take them again
  *   end         print "end ..." and exit: 0 if what was received is right
@@ -28,10 +29,11 @@
 #define STREAM_HEADER 20u /* addresses, type, direction, 0, le32 number */
 
 struct stream {
-	uint8_t way;   /* of the frames that this end sends: 'a' or 'b' */
-	size_t max;    /* bytes of the largest frame, the same at both ends */
-	uint64_t rate; /* frames a second; 0: as fast as it goes */
-	bool sending, holding;
+	uint8_t way;	/* of the frames that this end sends: 'a' or 'b' */
+	size_t max;	/* bytes of the largest frame, the same at both ends */
+	uint64_t rate;	/* frames a second; 0: as fast as it goes */
+	uint64_t quota; /* frames still to be sent */
+	bool holding;
 	uint64_t sent, received, next, lost, duplicate, corrupt, dropped;
 	uint64_t started_us, credit, arrived_us, gap_us;
 	char line[64];
@@ -145,7 +147,7 @@ static inline bool stream_due(struct stream *s)
 {
 	uint64_t now = stream_now_us();
 
-	if (!s->sending)
+	if (s->quota == 0)
 		return false;
 	if (s->rate == 0)
 		return true;
@@ -160,6 +162,7 @@ static inline bool stream_due(struct stream *s)
 static inline void stream_sent(struct stream *s)
 {
 	s->sent++;
+	s->quota--;
 	if (s->rate > 0)
 		s->credit -= 1000000u;
 }
@@ -192,9 +195,11 @@ static inline bool stream_commands(struct stream *s, int timeout_ms)
 		if (strcmp(s->line, "end") == 0)
 			return false;
 		if (strcmp(s->line, "start") == 0)
-			s->sending = true;
+			s->quota = UINT64_MAX;
+		else if (strncmp(s->line, "send ", 5) == 0)
+			s->quota = strtoul(s->line + 5, NULL, 0);
 		else if (strcmp(s->line, "stop") == 0)
-			s->sending = false;
+			s->quota = 0;
 		else if (strcmp(s->line, "hold") == 0)
 			s->holding = true;
 		else if (strcmp(s->line, "go") == 0)

@@ -17,20 +17,37 @@ def counters(text, what):
     return {key: int(value) for key, value in zip(words[::2], words[1::2])}
 
 
-class StreamA(GuestProcess):
-    """VM A's end, a program in the guest."""
+class GuestStream(GuestProcess):
+    """An end in a guest."""
 
-    def __init__(self, guest, rate=0, mtu=1500, memory_mib=1):
+    def __init__(self, guest, command, memory_mib=0):
         self.memory_mib = memory_mib
-        guest.must(f"ip link set eth0 mtu {mtu} up")
-        super().__init__(guest, "stream", f"stream eth0 {rate} {mtu + 14} {memory_mib}")
+        super().__init__(guest, "stream", command)
         self.wait_for("ready")
 
     def ask(self, command="status"):
-        before = len(re.findall(f"^{command} sent", self.output(), re.M))
-        self.send(command)
-        self.guest.wait_until(f"[ $(grep -c '^{command} sent' {self.out}) -gt {before} ]", 30, 0.05)
-        return counters(self.output(), command)
+        lines = f"grep -c '^{command} sent' {self.out}"
+        code, text = self.guest.run(f"before=$({lines}); echo '{command}' >/tmp/{self.name}.in; n=0\n"
+                                    f"until [ $({lines}) -gt $before ]; do n=$((n + 1)); [ $n -lt 600 ] || exit 1; sleep 0.05; done\n"
+                                    f"grep '^{command} sent' {self.out} | tail -n 1", 120)
+        if code != 0:
+            raise Failure(f"{self.guest.name}: no answer to '{command}':\n{self.output()}")
+        return counters(text, command)
+
+
+class StreamA(GuestStream):
+    """VM A's end, a program on a packet socket."""
+
+    def __init__(self, guest, rate=0, mtu=1500, memory_mib=1):
+        guest.must(f"ip link set eth0 mtu {mtu} up")
+        super().__init__(guest, f"stream eth0 {rate} {mtu + 14} {memory_mib}", memory_mib)
+
+
+class StreamB(GuestStream):
+    """VM B's end, a DPDK program on a function that is bound to vfio-pci."""
+
+    def __init__(self, guest, eal, rate=0, mtu=1500):
+        super().__init__(guest, f"stream_pmd --lcores=0@0 --no-telemetry --file-prefix=stream -m 64 {eal} -- b {rate} {mtu + 14}")
 
 
 class StreamHost(Process):
@@ -51,14 +68,19 @@ class StreamHost(Process):
         return counters(self.output(), command)
 
 
+def wait_total(end, total, timeout=180):
+    """Waits until an end has received that many frames in all."""
+    deadline = deadline_in(timeout)
+    while end.ask()["received"] < total:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
 def wait_received(end, more, timeout=180):
     """Waits until an end has received that many frames more."""
-    first, deadline = end.ask()["received"], deadline_in(timeout)
-    while time.monotonic() < deadline:
-        time.sleep(0.3)
-        if end.ask()["received"] >= first + more:
-            return True
-    return False
+    return wait_total(end, end.ask()["received"] + more, timeout)
 
 
 def end(stream, timeout=90):
@@ -73,7 +95,7 @@ def end(stream, timeout=90):
 
 
 def finish(rig, a, b, what=""):
-    """Both stop sending, what is on its way arrives, both say what they got."""
+    """Both stop sending, what is on its way arrives, both say what they got; returns the output of B's end."""
     deadline = deadline_in(180)
     for stream in (a, b):
         stream.ask("stop")
@@ -83,7 +105,7 @@ def finish(rig, a, b, what=""):
             break
         time.sleep(0.3)
     at_a, text = end(a)
-    at_b, _ = end(b)
+    at_b, text_b = end(b)
     for name, sink, source in (("A to B", at_b, at_a), ("B to A", at_a, at_b)):
         wrong = ", ".join(f"{sink[key]} {key}" for key in ("corrupt", "lost", "again", "dropped") if sink[key])
         missing = source["sent"] - sink["received"]
@@ -94,3 +116,4 @@ def finish(rig, a, b, what=""):
         memory = re.search(r"^memory: (\d+) of (\d+) pages wrong", text, re.M)
         rig.check(memory and memory.group(1) == "0" and int(memory.group(2)) == a.memory_mib << 8,
                   f"{what}VM A's memory: {memory.group(0) if memory else 'nothing said'}")
+    return text_b

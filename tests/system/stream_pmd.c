@@ -44,12 +44,26 @@ static unsigned int receive(struct stream *s)
 	return n;
 }
 
+/* Extended statistics that counted something. */
+static void print_xstats(void)
+{
+	static struct rte_eth_xstat_name names[256];
+	static struct rte_eth_xstat values[256];
+	int n = rte_eth_xstats_get_names(0, names, RTE_DIM(names));
+
+	if (n > (int)RTE_DIM(names) || rte_eth_xstats_get(0, values, RTE_DIM(values)) != n)
+		return;
+	for (int i = 0; i < n; i++)
+		if (values[i].value != 0)
+			printf("%s: %" PRIu64 "\n", names[values[i].id].name, values[i].value);
+}
+
 static unsigned int transmit(struct stream *s, struct rte_mempool *pool)
 {
 	struct rte_mbuf *m[BURST];
 	uint16_t n = 0, done;
 
-	while (n < BURST && (s->rate == 0 || s->credit >= (n + 1) * (uint64_t)1000000u)) {
+	while (n < RTE_MIN(BURST, s->quota) && (s->rate == 0 || s->credit >= (n + 1) * (uint64_t)1000000u)) {
 		m[n] = rte_pktmbuf_alloc(pool);
 		if (m[n] == NULL)
 			break;
@@ -110,6 +124,7 @@ int main(int argc, char **argv)
 		printf("port: received %" PRIu64 " missed %" PRIu64 " errors %" PRIu64 " without mbuf %" PRIu64
 		       ", sent %" PRIu64 " errors %" PRIu64 "\n",
 		       stats.ipackets, stats.imissed, stats.ierrors, stats.rx_nombuf, stats.opackets, stats.oerrors);
+	print_xstats();
 	rte_eth_dev_stop(0);
 	rte_eth_dev_close(0);
 	rte_eal_cleanup();

@@ -7,13 +7,13 @@ SYS_SIM  := $(B)/bin/vhp-sim $(B)/fw/firmware.hex
 SYS_VDPA := $(B)/bin/vhp-vdpad $(B)/bin/vhpctl $(B)/lib/librte_vdpa_vhost_pci.so
 SYS_NET  := $(B)/lib/librte_net_vhost_pci.so
 GUEST_STAMP := $(B)/guest/stamp
-GUEST_OWN   := $(SYS_NET) $(B)/lib/librte_vdpa_vhost_pci.so $(B)/bin/vhp-vdpad $(B)/bin/vhpctl
+STREAM_PMD  := $(B)/tests/stream_pmd
+GUEST_OWN   := $(SYS_NET) $(B)/lib/librte_vdpa_vhost_pci.so $(B)/bin/vhp-vdpad $(B)/bin/vhpctl $(STREAM_PMD)
 
 $(GUEST_STAMP): $(addprefix $(SYS_DIR)/,guest/build guest/init guest/tcpcat.c guest/stream.c stream.h) $(GUEST_OWN)
 	@$(SYS_DIR)/guest/build $(B)/guest $(GUEST_OWN)
 	@touch $@
 
-STREAM_PMD := $(B)/tests/stream_pmd
 $(STREAM_PMD): $(SYS_DIR)/stream_pmd.c $(SYS_DIR)/stream.h
 	@mkdir -p $(@D)
 	@$(CC) $(CFLAGS_COMMON) $(DPDK_CFLAGS) $< -o $@ -Wl,--as-needed -lrte_ethdev -lrte_mempool -lrte_mbuf -lrte_eal
