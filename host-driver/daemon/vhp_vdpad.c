@@ -212,7 +212,10 @@ static void start_eal(struct config *c)
 
 /* --------------------------------------------------------------------------------------------------------- shut-down */
 
+#define REMOVE_LIMIT_S 20 /* to let go of a card that is gone */
+
 static atomic_bool serving;
+static atomic_bool card_gone;
 static sem_t stop;
 
 /*
@@ -260,6 +263,17 @@ static void notify(const char *state)
 	sendto(fd, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&addr,
 	       (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
 	close(fd);
+}
+
+/* From the driver, which has said why. Whoever restarts this program has it probe again: Restart=on-failure. */
+static void on_device(const char *name, enum rte_dev_event_type event, void *arg)
+{
+	(void)arg;
+	if (event != RTE_DEV_EVENT_REMOVE)
+		return;
+	fprintf(stderr, PROGRAM ": %s is gone: ending\n", name);
+	atomic_store(&card_gone, true);
+	sem_post(&stop);
 }
 
 static void *signal_thread(void *arg)
@@ -316,6 +330,8 @@ int main(int argc, char **argv)
 			die("another process has --file-prefix %s", c.prefix);
 	}
 	load_plugin(&c);
+	if (rte_dev_event_callback_register(NULL, on_device, NULL))
+		die("cannot register for device events");
 	start_eal(&c);
 	if (c.socket && rte_eal_hotplug_add("vdev", VDEV, c.devargs))
 		die("cannot serve with the card at %s: the reason is above", c.socket);
@@ -331,6 +347,8 @@ int main(int argc, char **argv)
 	while (sem_wait(&stop) && errno == EINTR)
 		;
 	notify("STOPPING=1");
+	if (atomic_load(&card_gone))
+		alarm(REMOVE_LIMIT_S);
 	rte_eal_hotplug_remove(c.pci ? "pci" : "vdev", c.pci ? c.pci : VDEV);
-	leave(EXIT_SUCCESS);
+	leave(atomic_load(&card_gone) ? EXIT_FAILURE : EXIT_SUCCESS);
 }

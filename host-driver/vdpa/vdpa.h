@@ -5,7 +5,7 @@
  *
  * Objects and threads
  *   card   owns the connection to function 0. Its event thread takes card events, watches for the card's death and
- *          attaches it again (simulation).
+ *          attaches it again (simulation) or tells the program that it is gone (RTE_DEV_EVENT_REMOVE).
  *   port   one rte_vdpa device. Operations of rte_vhost come on its control thread, card events on the event thread,
  *          statistics on any thread.
  *   front  one vhost-user connection. A port has up to two: while a guest migrates within the host, its destination is
@@ -127,10 +127,13 @@ int vdpa_card_open(struct vdpa_card *card, char *err, size_t errlen);
 /** Every port is down. Idempotent. */
 void vdpa_card_close(struct vdpa_card *card);
 
+/** The card did it after its time limit, although something was still busy (logged): a lane may not have stopped. */
+#define VDPA_FORCED 1
+
 /**
  * Mailbox request of a port.
  *
- * @return 0; -EIO: the card refused it (logged with the reason); -ENODEV: the card is gone (logged once elsewhere);
+ * @return 0; VDPA_FORCED (PORT_STOP, PEER_VRING, LOG_ENABLE, LOG_SYNC); -EIO: the card refused it (logged with the reason); -ENODEV: the card is gone (logged once elsewhere);
  *         -ETIMEDOUT (logged).
  */
 int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int port, const void *req, size_t len,
@@ -333,8 +336,12 @@ int vdpa_log_start(struct vdpa_front *front);
 void vdpa_log_stop(struct vdpa_port *port);
 /** The card is gone: nobody knows what it wrote last, every page counts. */
 void vdpa_log_abandon(struct vdpa_port *port);
-/** Nothing is marked in the front end's bitmap until the end of the pause. */
+/**
+ * Nothing is marked in the front end's bitmap until the end of the pause; what is owed then is marked, even if the log was
+ * stopped meanwhile.
+ */
 void vdpa_log_pause(struct vdpa_port *port, int vid, bool pause);
+void vdpa_log_forget(struct vdpa_port *port, int vid); /**< nothing is marked in this bitmap any more */
 void vdpa_log_tick(struct vdpa_card *card);
 
 /* vdpa_relay.c: port.lock held. */

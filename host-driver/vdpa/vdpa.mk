@@ -39,11 +39,25 @@ $(VDPA_ARGS_TEST): $(VDPA_DIR)/test/test_args.c $(VDPA_DIR)/vdpa_args.c $(VDPA_D
 	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(DPDK_CFLAGS) -I$(VDPA_DIR) \
 	    -Ifirmware/include $(filter %.c,$^) -o $@ -lcmocka -lrte_kvargs
 
+VDPA_LOST_CARD := $(B)/tests/vdpa_lost_card.so
+$(VDPA_LOST_CARD): $(VDPA_DIR)/test/lost_card.c $(DPDK_SDK) | $(B)/tests
+	@$(CC) $(CFLAGS_COMMON) -fPIC $(DPDK_CFLAGS) $(DPDK_LDFLAGS) $< -o $@ -lrte_bus_vdev -lrte_eal
+
 TESTS                  += drv-vdpa-args drv-vdpa-cli
 TEST_DEPS_drv-vdpa-args = $(VDPA_ARGS_TEST)
 TEST_CMD_drv-vdpa-args  = $(VDPA_ARGS_TEST)
-TEST_DEPS_drv-vdpa-cli  = $(VDPA_LIB) $(VDPAD) $(VHPCTL)
+TEST_DEPS_drv-vdpa-cli  = $(VDPA_LIB) $(VDPAD) $(VHPCTL) $(VDPA_LOST_CARD)
 TEST_CMD_drv-vdpa-cli   = python3 $(VDPA_DIR)/test/test_cli.py $(B)
+
+VDPA_CARD_TEST := $(B)/tests/drv-vdpa-card
+$(VDPA_CARD_TEST): $(VDPA_DIR)/test/test_card.c $(addprefix $(VDPA_DIR)/vdpa_,card.c dirty.c log.c names.c port.c) \
+                   $(wildcard $(VDPA_DIR)/*.h) $(DPDK_SDK) | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined $(DPDK_CFLAGS) $(ACCESS_CFLAGS) \
+	    -I$(VDPA_DIR) $(filter %.c,$^) -o $@ -lcmocka -lrte_eal -lrte_log
+
+TESTS                  += drv-vdpa-card
+TEST_DEPS_drv-vdpa-card = $(VDPA_CARD_TEST)
+TEST_CMD_drv-vdpa-card  = $(VDPA_CARD_TEST)
 
 TESTS                     += drv-vdpa-restart
 TEST_DEPS_drv-vdpa-restart = $(TEST_DEPS_drv-vdpa)

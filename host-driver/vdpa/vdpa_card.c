@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <rte_common.h>
+#include <rte_dev.h>
 #include <rte_thread.h>
 
 #include "vhp_mgmt_regs.h"
@@ -18,7 +19,8 @@
 /* A simulated card answers in simulated time, and its time passes as fast as the machine is idle. */
 #define BOOT_TIMEOUT_MS(card) ((card)->socket ? 120000u : 5000u)
 #define CALL_TIMEOUT_MS(card) ((card)->socket ? 120000u : 1000u)
-#define REATTACH_PERIOD_S 1
+#define WATCH_PERIOD_MS \
+	1000 /* until a lost simulated card is looked for again, or a PCI function asked whether it is there */
 #define FIRST_FREE_IOVA 0x100000000ull /* above the 32-bit windows of PCI and MSI */
 #define FREE_IOVA_ALIGN 0x40000000ull
 
@@ -213,7 +215,7 @@ int vdpa_card_call(struct vdpa_card *card, enum vhp_mbox_op op, unsigned int por
 
 	if (rc == VHP_ST_TIMEOUT) {
 		CARD_LOG(card, WARNING, "port %u: %s: %s", port, op_name(op), vhp_mbox_strstatus(rc));
-		return 0;
+		return VDPA_FORCED;
 	}
 	if (rc > 0) {
 		CARD_LOG(card, ERR, "port %u: the card refused %s: %s (byte %u of the request)", port, op_name(op),
@@ -413,6 +415,9 @@ static void card_lost(struct vdpa_card *card)
 			vdpa_port_card_lost(card->port[i]);
 	}
 	detach(card);
+	/* Only a new probe brings it back, which is the program's to do: DPDK's word for it. */
+	if (!card->socket)
+		rte_dev_event_callback_process(card->rte_dev->name, RTE_DEV_EVENT_REMOVE);
 }
 
 static void card_back(struct vdpa_card *card)
@@ -469,26 +474,26 @@ static uint32_t event_thread(void *arg)
 		int n;
 
 		if (!lost && !watched) {
-			/* Only the hang-up: what arrives on that socket is for whoever waits for an answer. */
+			/* Only the hang-up: what arrives on that socket is for whoever waits for an answer. PCI has none. */
 			int fd = vhp_dev_watch_fd(card->dev);
 
 			watched = fd < 0 || watch(epoll_fd, fd, EPOLLRDHUP, SRC_WATCH) == 0;
 		}
-		n = epoll_wait(epoll_fd, &ev, 1, lost && card->socket ? REATTACH_PERIOD_S * 1000 : -1);
+		n = epoll_wait(epoll_fd, &ev, 1, (card->socket ? lost : !lost) ? WATCH_PERIOD_MS : -1);
 		if (n < 0 && errno != EINTR)
 			break;
-		if (n == 0) {
+		if (n == 0 && lost) {
 			card_back(card);
 			watched = false;
 			continue;
 		}
 		if (n < 0)
 			continue;
-		if (ev.data.u32 == SRC_STOP)
+		if (n > 0 && ev.data.u32 == SRC_STOP)
 			break;
-		if (ev.data.u32 == SRC_EVENT)
+		if (n > 0 && ev.data.u32 == SRC_EVENT)
 			take_events(card);
-		if (ev.data.u32 == SRC_LOG)
+		if (n > 0 && ev.data.u32 == SRC_LOG)
 			vdpa_log_tick(card);
 		for (unsigned int i = 0; i < VDPA_MAX_PORTS; i++) {
 			if (!card->port[i])

@@ -137,7 +137,7 @@ static void mark_page(void *arg, unsigned int port, uint64_t gpa)
 	t->pages++;
 	if (t->paused)
 		t->owed = true;
-	else
+	else if (t->vid >= 0)
 		rte_vhost_log_write(t->vid, gpa, VDPA_DIRTY_PAGE);
 }
 
@@ -147,7 +147,7 @@ static void mark_all(struct vdpa_log *log, unsigned int port)
 	struct vdpa_log_target *t = &log->target[port];
 
 	t->owed = t->paused;
-	for (unsigned int i = 0; !t->paused && i < p->num_regions; i++)
+	for (unsigned int i = 0; !t->paused && t->vid >= 0 && i < p->num_regions; i++)
 		rte_vhost_log_write(t->vid, p->regions[i].gpa, p->regions[i].size);
 }
 
@@ -159,8 +159,8 @@ static bool sync_ring(struct vdpa_card *card)
 	struct vdpa_dirty_taken taken;
 	struct vhp_mbox_log_state state;
 
-	/* With VHP_ST_TIMEOUT, which is 0 here, every port is in `overflow`. */
-	if (vdpa_card_call(card, VHP_OP_LOG_SYNC, 0, &sync, sizeof(sync), &state, sizeof(state)))
+	/* With VDPA_FORCED every port is in `overflow`. */
+	if (vdpa_card_call(card, VHP_OP_LOG_SYNC, 0, &sync, sizeof(sync), &state, sizeof(state)) < 0)
 		return false;
 	taken = vdpa_dirty_take(log->ring, log->size_log2, log->tail, state.head, log->port, card->num_ports, mark_page,
 				log);
@@ -219,6 +219,13 @@ bool vdpa_log_covers(const struct vdpa_front *front)
 	return true;
 }
 
+static void forget(struct vdpa_log_target *t)
+{
+	t->vid = -1;
+	t->paused = false;
+	t->owed = false;
+}
+
 int vdpa_log_start(struct vdpa_front *front)
 {
 	struct vhp_mbox_log_enable on = { .enable = 1 };
@@ -247,16 +254,19 @@ int vdpa_log_start(struct vdpa_front *front)
 									   front->regions[i].size,
 									   front->regions[i].iova };
 	p->regions = log->regions[port->index];
+	if (log->target[port->index].vid != front->vid)
+		forget(&log->target[port->index]);
 	log->target[port->index].vid = front->vid;
 	p->on = true;
 	rc = vdpa_card_call(port->card, VHP_OP_LOG_ENABLE, port->index, &on, sizeof(on), NULL, 0);
-	if (rc)
+	if (rc < 0)
 		p->on = false;
 	arm(port->card);
 	pthread_mutex_unlock(&log->lock);
-	if (!rc)
-		PORT_LOG(port, INFO, "the front end's dirty pages are logged");
-	return rc;
+	if (rc < 0)
+		return rc;
+	PORT_LOG(port, INFO, "the front end's dirty pages are logged");
+	return 0;
 }
 
 static void stop(struct vdpa_port *port, bool gone)
@@ -271,8 +281,9 @@ static void stop(struct vdpa_port *port, bool gone)
 		if (gone || !sync_ring(port->card))
 			mark_all(log, port->index);
 		p->on = false;
-		log->target[port->index].vid = -1;
-		log->target[port->index].paused = false;
+		/* In a pause the last pages are owed, and marked when it ends. */
+		if (!log->target[port->index].paused)
+			forget(&log->target[port->index]);
 		arm(port->card);
 		PORT_LOG(port, INFO, "the front end's dirty pages are no longer logged");
 	}
@@ -299,6 +310,18 @@ void vdpa_log_pause(struct vdpa_port *port, int vid, bool pause)
 		t->paused = pause;
 		if (!pause && t->owed)
 			mark_all(log, port->index);
+		if (!pause && !log->port[port->index].on)
+			forget(t);
 	}
 	pthread_mutex_unlock(&log->lock);
+}
+
+void vdpa_log_forget(struct vdpa_port *port, int vid)
+{
+	struct vdpa_log_target *t = &port->card->log.target[port->index];
+
+	pthread_mutex_lock(&port->card->log.lock);
+	if (t->vid == vid)
+		forget(t);
+	pthread_mutex_unlock(&port->card->log.lock);
 }

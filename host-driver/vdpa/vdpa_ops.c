@@ -226,6 +226,8 @@ static int op_dev_cleanup(int vid)
 	front = vdpa_front_of(port, vid);
 	if (front) {
 		vdpa_front_close(front);
+		vdpa_log_pause(port, vid, false); /* a message that failed does not say that it is over */
+		vdpa_log_forget(port, vid);
 		if (port->notifier.vid == vid)
 			vdpa_notifier_stop(port);
 		vdpa_front_release(front);

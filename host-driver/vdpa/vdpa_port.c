@@ -94,7 +94,7 @@ int vdpa_port_vring_on(struct vdpa_port *port, unsigned int index)
 		return rc;
 	}
 	rc = vdpa_card_call(port->card, VHP_OP_PEER_VRING, port->index, &req, sizeof(req), NULL, 0);
-	if (rc) {
+	if (rc < 0) {
 		vdpa_card_set_call(port->card, port->index, index, -1);
 		return rc;
 	}
@@ -112,8 +112,8 @@ static void set_base(struct vdpa_port *port, unsigned int index, uint16_t avail,
 }
 
 /*
- * Nobody can ask a dead card how far it came. Chains are completed in order, so what the used ring does not show was not
- * done, and the next owner begins there.
+ * Nobody can ask a dead card how far it came, and a lane that did not stop in time has not said it. Chains are completed
+ * in order, so what the used ring does not show was not done, and the next owner begins there.
  */
 static void base_from_ring(struct vdpa_port *port, unsigned int index)
 {
@@ -241,7 +241,7 @@ int vdpa_port_up(struct vdpa_port *port)
 	struct vhp_mbox_peer_features features = { .features = features_for_card(port) };
 	struct vdpa_front *front = port->active;
 	struct vhp_mbox_vring_bases bases;
-	int rc;
+	int rc, stopped;
 
 	rc = vdpa_card_call(port->card, VHP_OP_PEER_FEATURES, port->index, &features, sizeof(features), NULL, 0);
 	if (rc) {
@@ -264,8 +264,9 @@ int vdpa_port_up(struct vdpa_port *port)
 	if (rc) {
 		vdpa_relay_stop(port);
 		vdpa_log_stop(port);
-		if (!stop_card(port, 0, &bases))
-			take_bases(port, &bases, -1);
+		stopped = stop_card(port, 0, &bases);
+		if (stopped >= 0)
+			take_bases(port, stopped == VDPA_FORCED ? NULL : &bases, -1);
 		release(port);
 		vdpa_front_refuse(front, "the card does not start: %s", strerror(-rc));
 		return rc;
