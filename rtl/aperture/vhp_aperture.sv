@@ -92,7 +92,7 @@ module vhp_aperture (
   end
 
   // ---------------------------------------------------------------- registers
-  logic [Ports-1:0]       enable_q, busy;
+  logic [Ports-1:0]       enable_q, busy, busy_q;
   logic [Ports-1:0][31:0] reads_q, writes_q, refused_q;
   logic [1:0]             rb_state_q;           // 0 none, 1 waits for the windows' read port, 2 answer
   logic [11:0]            rb_at_q;
@@ -120,7 +120,7 @@ module vhp_aperture (
         if (rb_row_q[4:3] == 2'(p)) begin
           unique case (rb_at_q)
             12'(vhp_regs_pkg::ApertureCtrl):    value = 32'(enable_q[p]);
-            12'(vhp_regs_pkg::ApertureStatus):  value = (32'(busy[p]) << vhp_regs_pkg::ApertureStatusBusyLsb) |
+            12'(vhp_regs_pkg::ApertureStatus):  value = (32'(busy_q[p]) << vhp_regs_pkg::ApertureStatusBusyLsb) |
                                                         (BarW << vhp_regs_pkg::ApertureStatusSizeLog2Lsb);
             12'(vhp_regs_pkg::ApertureReads):   value = reads_q[p];
             12'(vhp_regs_pkg::ApertureWrites):  value = writes_q[p];
@@ -139,7 +139,8 @@ module vhp_aperture (
       rb_row_q  <= rb_row;
       rb_here_q <= rb_here;
     end
-    rsp_q <= {!known, known ? value : 32'd0};
+    busy_q <= busy;
+    rsp_q  <= {!known, known ? value : 32'd0};
     for (int unsigned r = 0; r < Ports * Rows; r++)
       if (rb_we && in_win && word_e'(at[4:2]) == WCtrl && 32'(rb_row) == r && rb_req_i.be[0]) live_q[r] <= rb_req_i.wdata[0];
     for (int unsigned p = 0; p < Ports; p++)
@@ -208,19 +209,23 @@ module vhp_aperture (
     trail = be[3] ? 2'd0 : be[2] ? 2'd1 : be[1] ? 2'd2 : 2'd3;
   endfunction
 
-  // The next run of a small request, and what is left behind it.
-  logic [2:0] skip;
-  logic [7:0] moved, run, rest;
+  // The next run of a small request, and what is left behind it. low_q and moved_q follow mask_q by a cycle; it is older than
+  // that in StForm.
+  logic [2:0] skip, low_q;
+  logic [7:0] moved_q, rest;
   logic [3:0] run_len;
   logic [6:0] len;
+  always_ff @(posedge clk_i) begin
+    low_q   <= low_bit(mask_q);
+    moved_q <= mask_q >> low_bit(mask_q);
+  end
   always_comb begin
-    moved   = mask_q >> low_bit(mask_q);
-    run     = moved & ~(moved + 8'd1);          // the ones at the bottom
-    run_len = 4'd0;
-    for (int unsigned i = 0; i < 8; i++) run_len += 4'(run[i]);
-    rest    = mask_q & ~(run << low_bit(mask_q));
+    run_len = 4'd8;
+    for (int i = 7; i >= 0; i--) if (!moved_q[i]) run_len = 4'(i);
+    // Adding the lowest bit carries through the run and clears it.
+    rest    = mask_q & (mask_q + (8'd1 << low_q));
     if (small_q) begin
-      skip = low_bit(mask_q);
+      skip = low_q;
       len  = 7'(run_len);
     end else begin
       skip = first_q ? {1'b0, lead(req_q.first_be[2:0])} : 3'd0;

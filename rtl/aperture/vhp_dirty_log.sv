@@ -15,7 +15,7 @@
 //             sync, so nobody can clear it before its write has been committed. A sync written while one is busy is ignored.
 // Handshake   rb: register bus, offset in vhp_log in addr[11:0]. wr_taken_i, wr_cmpl_i: a command of the stream was
 //             accepted, has completed (in order). log: valid/ready, one completion per command.
-// Throughput  2 cycles per page, 1 more per command when the FIFOs were empty: as fast as commands become TLPs.
+// Throughput  2 cycles per page, 2 more per command when the FIFOs were empty: as fast as commands become TLPs.
 // Reset       Synchronous; logging off, everything forgotten.
 
 module vhp_dirty_log (
@@ -217,6 +217,8 @@ module vhp_dirty_log (
   typedef enum logic [1:0] { StTake, StRead, StAct } state_e;
   state_e      state_q;
   logic        turn_q;                 // the stream that was served last
+  cmd_t        next_q;                 // the next command: the FIFOs do not wait for the end of a comparison
+  logic        next_valid_q;
   logic [1:0]  port_q;
   page_t       page_q;
   logic [4:0]  more_q;
@@ -227,7 +229,10 @@ module vhp_dirty_log (
   logic [2**RowsLog2-1:0] live_q;
   logic [44:0]            row_q;
   logic                   row_live_q;
-  wire [RowsLog2-1:0] row_at = page_q[RowsLog2-1:0] ^ {port_q, {(RowsLog2-2){1'b0}}};
+  logic [RowsLog2-1:0]    row_at_q;
+  function automatic logic [RowsLog2-1:0] row_of(input logic [RowsLog2-1:0] page, input logic [1:0] port);
+    row_of = page ^ {port, {(RowsLog2-2){1'b0}}};
+  endfunction
   wire [44:0]         row_tag = {port_q, page_q[51:RowsLog2]};
 
   logic [7:0][63:0] line_q;
@@ -242,15 +247,16 @@ module vhp_dirty_log (
 
   wire [1:0] open = f_valid & (sync_q == SyDrain ? {mark_q[1] != '0, mark_q[0] != '0} : 2'b11);
   wire       pick = open[1] && (!open[0] || !turn_q);
-  wire       load = open != '0 && sync_q != SyFlush && (state_q == StTake || (act && more_q == '0));
-  assign f_pop   = {load && pick, load && !pick};
-  assign drained = state_q == StTake && mark_q == '0;
+  wire       take = open != '0 && sync_q != SyFlush && !next_valid_q;
+  wire       load = next_valid_q && (state_q == StTake || (act && more_q == '0));
+  assign f_pop   = {take && pick, take && !pick};
+  assign drained = state_q == StTake && !next_valid_q && mark_q == '0;
 
   always_ff @(posedge clk_i) begin
-    row_q      <= rows[row_at];
-    row_live_q <= live_q[row_at];
-    if (append) rows[row_at] <= row_tag;
-    if (append) live_q[row_at] <= 1'b1;
+    row_q      <= rows[row_at_q];
+    row_live_q <= live_q[row_at_q];
+    if (append) rows[row_at_q] <= row_tag;
+    if (append) live_q[row_at_q] <= 1'b1;
     if (rst_i || sync_q == SyFlush) live_q <= '0;
 
     // One append in two cycles: used_q is exact when it is looked at, but for a tail that was written just now.
@@ -267,18 +273,26 @@ module vhp_dirty_log (
       state_q      <= more_q == '0 ? StTake : StRead;
       more_q       <= more_q - 1'b1;
       page_q[25:0] <= next_lo_q;
+      row_at_q     <= row_of(next_lo_q[RowsLog2-1:0], port_q);
       if (next_wrap_q) page_q[51:26] <= next_hi_q;
     end
     if (load) begin
-      state_q <= StRead;
-      turn_q  <= pick;
-      {port_q, page_q, more_q} <= f_cmd[pick];
+      state_q      <= StRead;
+      next_valid_q <= 1'b0;
+      row_at_q     <= row_of(next_q.page[RowsLog2-1:0], next_q.port);
+      {port_q, page_q, more_q} <= next_q;
+    end
+    if (take) begin
+      next_valid_q <= 1'b1;
+      next_q       <= f_cmd[pick];
+      turn_q       <= pick;
     end
     if (rst_i) begin
-      state_q  <= StTake;
-      turn_q   <= 1'b0;
-      put_q    <= '0;
-      merged_q <= '0;
+      state_q      <= StTake;
+      next_valid_q <= 1'b0;
+      turn_q       <= 1'b0;
+      put_q        <= '0;
+      merged_q     <= '0;
     end
   end
 
@@ -362,7 +376,7 @@ module vhp_dirty_log (
   end
 
   assign idle_o = !rb_req_valid_i && !rsp_valid_q && sync_q == SyIdle && o_valid_q == '0 && f_valid == '0 &&
-                  state_q == StTake && out_q == OutIdle && !line_full;
+                  state_q == StTake && !next_valid_q && out_q == OutIdle && !line_full;
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin

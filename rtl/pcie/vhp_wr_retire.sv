@@ -80,19 +80,24 @@ module vhp_wr_retire (
     end
   end
 
+  // A place is counted at once and forgotten a cycle late: idle never comes early, and the ring's read is not in one step
+  // with the count.
   logic [NumFn-1:0][5:0] fn_q;
+  logic [NumFn-1:0]      left_q;
   always_ff @(posedge clk_i) begin
     for (int unsigned k = 0; k < NumFn; k++) begin
-      fn_q[k] <= fn_q[k] + 6'(place_valid_i && place_func_i == 8'(k)) - 6'(pop && head.func == 8'(k));
+      left_q[k]    <= pop && head.func == 8'(k);
+      fn_q[k]      <= fn_q[k] + 6'(place_valid_i && place_func_i == 8'(k)) - 6'(left_q[k]);
       fn_idle_o[k] <= fn_q[k] == 6'd0;
     end
     if (rst_i) begin
+      left_q    <= '0;
       fn_q      <= '0;
       fn_idle_o <= '0;
     end
   end
 
-  assign idle_o = level_q == 6'd0 && cmpl_valid_o == '0;
+  assign idle_o = level_q == 6'd0 && cmpl_valid_o == '0 && left_q == '0;
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin

@@ -81,8 +81,9 @@ module vhp_wr_split (
     f_req[vhp_pcie_pkg::WrFire].imm[10:0] = fire_vector_i;
   end
 
-  vhp_pcie_pkg::wr_source_t last_q, pick;
-  logic                     any;
+  // The choice is made a cycle before it is used: no command is loaded in the cycle after another, and one that waits stays.
+  vhp_pcie_pkg::wr_source_t last_q, pick, pick_q;
+  logic                     any, any_q;
   vhp_rr_pick #(.N(NumS)) u_pick (.req_i(f_valid), .last_i(last_q), .valid_o(any), .idx_o(pick));
 
   // ---------------------------------------------------------------- the command
@@ -90,6 +91,7 @@ module vhp_wr_split (
   state_e                   state_q;
   vhp_pcie_pkg::wr_source_t src_q;
   logic [7:0]               func_q;
+  logic [NumFn-1:0]         fn_q;         // the same, one bit per function; 0: none that is built
   logic [63:0]              addr_q;
   logic [15:0]              len_q;        // bytes left, less 1
   logic [16:0]              from_q;
@@ -106,60 +108,58 @@ module vhp_wr_split (
   logic                     ok_q;
   vhp_pkg::dma_status_e     why_q;
 
-  // Largest TLP from here, less 1: MPS - 1 - addr[1:0], or up to the end of the 4 KiB page.
-  logic [2:0]  mps;
-  logic [9:2]  mps_mask;           // in dwords
-  logic [9:0]  limit, cut;
-  logic        now_ok;
-  vhp_pkg::dma_status_e now_why;
+  // Largest TLP from here, less 1, for each MPS: MPS - 1 - addr[1:0], or up to the end of the 4 KiB page. The command's
+  // function chooses among them at the end.
+  logic [3:0][9:0] cut;
+  logic [3:0]      fits;
+  logic [1:0]      mps;
+  logic            now_ok, now_flr;
   always_comb begin
-    mps     = 3'd0;
+    for (int unsigned m = 0; m < 4; m++) begin
+      automatic logic [9:2] mask  = 8'((32 << m) - 1);         // in dwords
+      automatic logic       far   = |(~addr_q[11:2] & ~{2'b00, mask});
+      automatic logic [9:0] limit = {far ? mask : ~addr_q[9:2], ~addr_q[1:0]};
+      fits[m] = len_q <= {6'd0, limit};
+      // A TLP that does not end the command leaves four dwords of a small MPS free: with its header it takes whole beats
+      // of RQ then (MPS 256: 240 bytes in 4 beats, not 256 in 5), which without straddle bound large packets.
+      cut[m] = limit;
+      if (m == 0 && &limit[6:4]) cut[m][6:2] = 5'd27;
+      if (m == 1 && &limit[7:4]) cut[m][7:2] = 6'd59;
+    end
+    mps     = 2'd0;
     now_ok  = 1'b0;
-    now_why = vhp_pkg::DmaDisabled;
+    now_flr = 1'b0;
     for (int unsigned k = 0; k < NumFn; k++) begin
-      if (func_q == 8'(k)) begin
-        mps     = fn_i[k].mps;
-        now_ok  = fn_i[k].bme && !fn_i[k].flr;
-        now_why = fn_i[k].flr ? vhp_pkg::DmaFlr : vhp_pkg::DmaDisabled;
+      if (fn_q[k]) begin
+        mps     |= fn_i[k].mps > 3'd3 ? 2'd3 : fn_i[k].mps[1:0];
+        now_ok  |= fn_i[k].bme && !fn_i[k].flr;
+        now_flr |= fn_i[k].flr;
       end
     end
-    unique case (mps)
-      3'd0:    mps_mask = 8'h1f;
-      3'd1:    mps_mask = 8'h3f;
-      3'd2:    mps_mask = 8'h7f;
-      default: mps_mask = 8'hff;
-    endcase
-    // The low two bits are the same in both limits; above them the smaller one wins.
-    if (|(~addr_q[11:2] & ~{2'b00, mps_mask})) limit = {mps_mask, ~addr_q[1:0]};
-    else limit = {~addr_q[9:2] & mps_mask, ~addr_q[1:0]};
-    // A TLP that does not end the command leaves four dwords of a small MPS free: with its header it takes whole beats of
-    // RQ then (MPS 256: 240 bytes in 4 beats, not 256 in 5), which without straddle bound large packets.
-    cut = limit;
-    if (mps == 3'd0 && &limit[6:4]) cut[6:2] = 5'd27;
-    if (mps == 3'd1 && &limit[7:4]) cut[7:2] = 6'd59;
   end
-  wire fits = len_q <= {6'd0, limit};
 
   // ---------------------------------------------------------------- machine
   wire emit      = state_q == StEmit && ok_q && !bad_q && tlp_ready_i && place_ready_i;
   wire drop      = state_q == StEmit && (!ok_q || bad_q) && place_ready_i;
   wire void_done = state_q == StVoid && place_ready_i;
   wire ends      = drop || void_done || (emit && chunk_last_q);
-  wire load      = (state_q == StIdle || ends) && any;
+  wire load      = (state_q == StIdle || ends) && any_q;
 
   always_comb begin
-    f_ready       = '0;
-    f_ready[pick] = load;
+    f_ready         = '0;
+    f_ready[pick_q] = load;
   end
 
   vhp_pkg::dma_wr_req_t head;
-  assign head = f_req[pick];
+  assign head = f_req[pick_q];
   wire   unused_port = ^head.port;   // for the dirty log, before this stage
   wire   head_msix = head.kind == vhp_pkg::WrMsix;
 
   always_ff @(posedge clk_i) begin
     ok_q          <= now_ok;
-    why_q         <= bad_q ? vhp_pkg::DmaMalformed : now_why;
+    why_q         <= bad_q ? vhp_pkg::DmaMalformed : now_flr ? vhp_pkg::DmaFlr : vhp_pkg::DmaDisabled;
+    pick_q        <= pick;
+    any_q         <= any;
     dropped_o     <= 1'b0;
     msix_sent_o   <= 1'b0;
     msix_pended_o <= 1'b0;
@@ -175,8 +175,8 @@ module vhp_wr_split (
         dropped_o     <= !lookup_send_i && !lookup_pended_i && src_q != vhp_pcie_pkg::WrFire;
       end
       StCalc: begin
-        chunk_q      <= fits ? len_q[9:0] : cut;
-        chunk_last_q <= fits;
+        chunk_q      <= fits[mps] ? len_q[9:0] : cut[mps];
+        chunk_last_q <= fits[mps];
         hi_q         <= addr_q[63:38] + 26'd1;
         lo_q         <= addr_q[37:12] + 26'd1;
         wrap_q       <= &addr_q[37:12];
@@ -199,9 +199,10 @@ module vhp_wr_split (
 
     if (ends) state_q <= StIdle;
     if (load) begin
-      last_q    <= pick;
-      src_q     <= pick;
+      last_q    <= pick_q;
+      src_q     <= pick_q;
       func_q    <= head.func;
+      for (int unsigned k = 0; k < NumFn; k++) fn_q[k] <= head.func == 8'(k);
       addr_q    <= head.addr;
       len_q     <= head_msix ? 16'd3 : 16'(head.len - 17'd1);
       bad_q     <= !head_msix && (head.len == 17'd0 || head.len > 17'd65536 ||
@@ -217,6 +218,7 @@ module vhp_wr_split (
     if (rst_i) begin
       state_q       <= StIdle;
       last_q        <= '0;
+      any_q         <= 1'b0;
       dropped_o     <= 1'b0;
       msix_sent_o   <= 1'b0;
       msix_pended_o <= 1'b0;
@@ -253,5 +255,11 @@ module vhp_wr_split (
   assign place_func_o   = func_q;
 
   assign idle_o = state_q == StIdle && f_valid == '0;
+
+`ifndef SYNTHESIS
+  always_ff @(posedge clk_i) begin
+    if (!rst_i && load) assert (f_valid[pick_q]) else $error("the chosen command is not there (%m)");
+  end
+`endif
 
 endmodule
