@@ -10,10 +10,11 @@ CTL_VERILATE = verilator --binary --timing -j 2 -Wall --assert --x-assign unique
 	--timescale 1ns/1ps -Wno-DECLFILENAME -Wno-UNUSED -Wno-BLKSEQ -Wno-WIDTH -Wno-INITIALDLY -Wno-SYNCASYNCNET -CFLAGS -O0
 
 CTL_FN_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(RTL_DIR)/virtio/vhp_virtio_caps_pkg.sv \
-	$(RTL_DIR)/lib/vhp_ram_sp.sv $(RTL_DIR)/virtio/vhp_virtio_fn.sv
+	$(RTL_DIR)/virtio/vhp_virtio_fn_pkg.sv $(RTL_DIR)/lib/vhp_ram_sp.sv $(RTL_DIR)/virtio/vhp_virtio_read.sv \
+	$(RTL_DIR)/virtio/vhp_virtio_fn.sv
 CTL_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(REGBLOCK_PKG) $(RTL_DIR)/virtio/vhp_virtio_caps_pkg.sv \
-	$(RTL_DIR)/lib/vhp_stream_fifo.sv $(RTL_DIR)/lib/vhp_ram_sp.sv $(RTL_DIR)/lib/vhp_rb_demux.sv \
-	$(RTL_DIR)/virtio/vhp_virtio_fn.sv $(RTL_DIR)/notify/vhp_notify.sv $(RTL_DIR)/soc/vhp_soc_dma.sv \
+	$(RTL_DIR)/virtio/vhp_virtio_fn_pkg.sv $(RTL_DIR)/lib/vhp_stream_fifo.sv $(RTL_DIR)/lib/vhp_ram_sp.sv $(RTL_DIR)/lib/vhp_rb_demux.sv \
+	$(RTL_DIR)/virtio/vhp_virtio_read.sv $(RTL_DIR)/virtio/vhp_virtio_fn.sv $(RTL_DIR)/notify/vhp_notify.sv $(RTL_DIR)/soc/vhp_soc_dma.sv \
 	$(RTL_DIR)/soc/vhp_soc.sv $(RTL_DIR)/soc/vhp_mgmt.sv $(RTL_DIR)/soc/vhp_control.sv $(REGBLOCK_SV) $(CPU_V)
 
 $(B)/tests/tb_virtio_fn: $(CTL_FN_SRCS) $(CTL_DIR)/tb_virtio_fn.sv
