@@ -40,9 +40,11 @@ $(VHP_REGS_PKG): $(RDL) $(RTL_DIR)/soc/rdl2sv.py | $(GEN)
 	@$(VENV)/python3 $(RTL_DIR)/soc/rdl2sv.py $< --package $@
 
 # Registers that nothing stands at answer with an error, which the completer turns into UR and the SoC into a bus error.
-$(GEN)/%_regs.sv $(GEN)/%_regs_pkg.sv &: $(RDL) | $(GEN)
-	@$(VENV)/peakrdl regblock $< --top $* -o $(GEN) --module-name $*_regs --package-name $*_regs_pkg \
-	    --cpuif passthrough --default-reset rst --err-if-bad-addr
+# vhp_mgmt's many counters: read data has a register of its own.
+REGBLOCK_FLAGS_vhp_mgmt := --rt-read-response
+$(GEN)/%_regs.sv $(GEN)/%_regs_pkg.sv &: $(RDL) $(RTL_DIR)/rtl.mk | $(GEN)
+	@$(VENV)/peakrdl regblock $(RDL) --top $* -o $(GEN) --module-name $*_regs --package-name $*_regs_pkg \
+	    --cpuif passthrough --default-reset rst --err-if-bad-addr $(REGBLOCK_FLAGS_$*)
 
 $(MAP_H): $(REGS_INC)/%_regs.h: $(RDL) | $(REGS_INC)
 	@$(VENV)/peakrdl c-header $< --top $* --std gnu17 -o $@
