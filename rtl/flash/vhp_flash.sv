@@ -63,7 +63,10 @@ module vhp_flash #(
   vhp_pkg::rb_rsp_t [1:0] t_rsp;
   logic                   bus_idle;
   assign sel = t_req.addr[23:13] != '0 ? 2'd2 : {1'b0, t_req.addr[12]};
-  vhp_rb_demux #(.Targets(2)) u_bus (
+  logic       unused_late_valid;
+  logic [1:0] unused_late;
+  // The bus that leads here has the shorter time limit, and tells of it.
+  vhp_rb_demux #(.Targets(2), .Limit(65536)) u_bus (
     .clk_i,
     .rst_i,
     .req_valid_i  (rb_req_valid_i),
@@ -77,6 +80,8 @@ module vhp_flash #(
     .t_req_ready_i(t_ready),
     .t_rsp_valid_i(t_rsp_valid),
     .t_rsp_i      (t_rsp),
+    .late_valid_o (unused_late_valid),
+    .late_o       (unused_late),
     .idle_o       (bus_idle)
   );
 

@@ -6,12 +6,18 @@
 // Handshake   Register bus of vhp_pkg on both sides. The request is registered in t_req_o; sel_i is the parent's
 //             decode of t_req_o (combinational, sampled one cycle after the request came). sel_i >= Targets means
 //             that nothing is there: the response is an error with data 0.
+// Time limit  A target that has not taken the request, or not answered it, after Limit cycles cannot hold the bus: the
+//             master gets an error with data 0, late_o tells which target it was. What took a request and still owes the
+//             response gets no other one, for it could not be told whose the response is: accesses to it end at once with
+//             an error, and count as late, until the response has come; nobody gets that response.
 // Latency     3 cycles more than the target's own from request to response.
 // Parameters  Targets  1..16
+//             Limit    cycles, a power of two, 64..65536; more than any target takes
 // Reset       Synchronous; drops the access in progress.
 
 module vhp_rb_demux #(
-  parameter int unsigned Targets = 2
+  parameter int unsigned Targets = 2,
+  parameter int unsigned Limit   = 4096
 ) (
   input  logic                           clk_i,
   input  logic                           rst_i,
@@ -29,6 +35,9 @@ module vhp_rb_demux #(
   input  logic [Targets-1:0]             t_rsp_valid_i,
   input  vhp_pkg::rb_rsp_t [Targets-1:0] t_rsp_i,
 
+  output logic                           late_valid_o,   // pulse: an access ended without its target
+  output logic [$clog2(Targets+1)-1:0]   late_o,
+
   output logic                           idle_o
 );
 
@@ -36,6 +45,8 @@ module vhp_rb_demux #(
 
   initial begin
     if (Targets < 1 || Targets > 16) $fatal(1, "vhp_rb_demux: Targets %0d is not in 1..16 (%m)", Targets);
+    if (Limit < 64 || Limit > 65536 || (Limit & (Limit - 1)) != 0)
+      $fatal(1, "vhp_rb_demux: Limit %0d is no power of two in 64..65536 (%m)", Limit);
   end
 
   typedef enum logic [1:0] {Idle, Decode, Offer, Wait} state_e;
@@ -45,54 +56,73 @@ module vhp_rb_demux #(
   vhp_pkg::rb_rsp_t rsp_q;
   logic             rsp_valid_q;
 
-  logic             t_ready, t_rsp_valid;
-  vhp_pkg::rb_rsp_t t_rsp;
+  logic [Targets-1:0]     owes_q;      // took a request that was given up
+  logic [Targets-1:0]     at_q;        // the target, one bit; none if it owes
+  logic [Targets-1:0]     valid_q;     // the same while the request is offered
+  logic                   refuse_q;
+  logic [$clog2(Limit):0] time_q;
+  wire                    over        = time_q[$clog2(Limit)];
+  wire                    t_ready     = (valid_q & t_req_ready_i) != '0;
+  wire                    t_rsp_valid = (at_q & t_rsp_valid_i) != '0;
+
+  vhp_pkg::rb_rsp_t   t_rsp;
+  logic [Targets-1:0] choice;
   always_comb begin
-    t_ready     = 1'b0;
-    t_rsp_valid = 1'b0;
-    t_rsp       = '0;
+    t_rsp = '0;
     for (int t = 0; t < Targets; t++) begin
-      t_req_valid_o[t] = state_q == Offer && sel_q == SelW'(t);
-      if (sel_q == SelW'(t)) begin
-        t_ready     = t_req_ready_i[t];
-        t_rsp_valid = t_rsp_valid_i[t];
-        t_rsp       = t_rsp_i[t];
-      end
+      choice[t] = sel_i == SelW'(t) && !owes_q[t];
+      if (at_q[t]) t_rsp |= t_rsp_i[t];
     end
   end
+  assign t_req_valid_o = valid_q;
+
+  // An answer in the last moment counts; a request that is taken then waits for its answer one cycle more.
+  wire late = (state_q == Offer && (refuse_q || (over && !t_ready))) || (state_q == Wait && over && !t_rsp_valid);
 
   always_ff @(posedge clk_i) begin
-    rsp_valid_q <= 1'b0;
+    rsp_valid_q  <= 1'b0;
+    late_valid_o <= late && !rst_i;
+    late_o       <= sel_q;
+    time_q       <= state_q == Decode ? '0 : over ? time_q : time_q + 1'b1;
     unique case (state_q)
       Idle: begin
         req_q <= req_i;
         if (req_valid_i) state_q <= Decode;
       end
       Decode: begin
-        sel_q <= sel_i;
+        sel_q    <= sel_i;
+        at_q     <= choice;
+        valid_q  <= choice;
+        refuse_q <= choice == '0;
         if (32'(sel_i) < Targets) begin
           state_q <= Offer;
         end else begin
           state_q     <= Idle;
           rsp_valid_q <= 1'b1;
-          rsp_q.err   <= 1'b1;
-          rsp_q.rdata <= '0;
+          rsp_q       <= '{err: 1'b1, rdata: '0};
         end
       end
       // A target may answer in the cycle in which it takes the request.
       Offer, Wait: begin
-        if (state_q == Offer && t_ready) state_q <= Wait;
-        if (t_rsp_valid) begin
+        if (t_ready || late) valid_q <= '0;
+        if (t_ready) state_q <= Wait;
+        if (t_rsp_valid || late) begin
           state_q     <= Idle;
           rsp_valid_q <= 1'b1;
-          rsp_q       <= t_rsp;
+          rsp_q       <= late ? '{err: 1'b1, rdata: '0} : t_rsp;
         end
       end
       default: state_q <= Idle;
     endcase
+    for (int t = 0; t < Targets; t++) begin
+      if (t_rsp_valid_i[t])                        owes_q[t] <= 1'b0;
+      else if (late && state_q == Wait && at_q[t]) owes_q[t] <= 1'b1;
+    end
     if (rst_i) begin
       state_q     <= Idle;
       rsp_valid_q <= 1'b0;
+      valid_q     <= '0;
+      owes_q      <= '0;
     end
   end
 
@@ -104,8 +134,10 @@ module vhp_rb_demux #(
 
 `ifndef SYNTHESIS
   always_ff @(posedge clk_i) begin
-    if (!rst_i && t_rsp_valid) begin
-      assert (state_q == Wait || (state_q == Offer && t_ready)) else $fatal(1, "response without request (%m)");
+    if (!rst_i) begin
+      for (int t = 0; t < Targets; t++)
+        assert (!t_rsp_valid_i[t] || owes_q[t] || (at_q[t] && (state_q == Wait || (state_q == Offer && t_ready))))
+          else $fatal(1, "response of target %0d without request (%m)", t);
     end
   end
 `endif

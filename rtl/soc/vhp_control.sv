@@ -5,7 +5,9 @@
 // Purpose     Connects host accesses and firmware accesses to the same functions; holds no state of its own.
 // Handshake   Register bus towards vhp_pcie (rb_*), vhp_lanes (lane_rb_*), vhp_peer_mem (peer_rb_*) and vhp_flash (flash_rb_*); DMA ports as
 //             vhp_pkg has them; kicks are pulses that are always taken; idle_o is 1 while the core sleeps and nothing is under way.
-// Latency     Host access 6 to 12 cycles (86 for one that resets a function); doorbell to kick 4.
+//             No target can hold a register bus: after a time limit the access ends with an error (vhp_rb_demux); the
+//             host sees the count and the last target in bus_late, the firmware its address in bus_error.
+// Latency     Host access 6 to 12 cycles (90 for one that resets a function); doorbell to kick 4.
 // Parameters  FirmwareHex  $readmemh image of the firmware's RAM, "" = none; simulation: +firmware=FILE
 // Reset       Synchronous.
 
@@ -86,7 +88,8 @@ module vhp_control #(
   vhp_pkg::rb_req_t                   host_req;
   logic             [HostTargets-1:0] host_req_valid, host_req_ready, host_rsp_valid;
   vhp_pkg::rb_rsp_t [HostTargets-1:0] host_rsp;
-  logic                               host_idle;
+  logic                               host_idle, host_late_valid;
+  logic [HostSelW-1:0]                host_late;
   always_comb begin
     host_sel = HostSelW'(HostTargets);
     if (host_req.func == '0) begin
@@ -111,6 +114,8 @@ module vhp_control #(
     .t_req_ready_i(host_req_ready),
     .t_rsp_valid_i(host_rsp_valid),
     .t_rsp_i      (host_rsp),
+    .late_valid_o (host_late_valid),
+    .late_o       (host_late),
     .idle_o       (host_idle)
   );
 
@@ -129,7 +134,8 @@ module vhp_control #(
   logic [FwSelW-1:0]                fw_sel;
   logic             [FwTargets-1:0] fw_t_valid, fw_t_ready, fw_t_rsp_valid;
   vhp_pkg::rb_rsp_t [FwTargets-1:0] fw_t_rsp;
-  logic                             fw_idle;
+  logic                             fw_idle, fw_late_valid;
+  logic [FwSelW-1:0]                fw_late;
   always_comb begin
     fw_sel        = FwSelW'(FwTargets);
     fw_local      = fw_t_req;
@@ -159,6 +165,8 @@ module vhp_control #(
     .t_req_ready_i(fw_t_ready),
     .t_rsp_valid_i(fw_t_rsp_valid),
     .t_rsp_i      (fw_t_rsp),
+    .late_valid_o (fw_late_valid),
+    .late_o       (fw_late),
     .idle_o       (fw_idle)
   );
 
@@ -173,6 +181,21 @@ module vhp_control #(
   assign fw_t_ready[2]       = peer_rb_req_ready_i;
   assign fw_t_rsp_valid[2]   = peer_rb_rsp_valid_i;
   assign fw_t_rsp[2]         = peer_rb_rsp_i;
+
+  // Who did not answer, as vhp_mgmt.bus_late has it.
+  localparam logic [4:0] LateMgmt = 5'd0, LateNotify = 5'd1, LateFlash = 5'd2, LateLanes = 5'd3, LatePeer = 5'd4,
+                         LateFn = 5'd8;
+  logic [4:0] host_late_code, fw_late_code;
+  always_comb begin
+    host_late_code = LateFn + 5'(host_late) - 5'd2;
+    if (host_late == HostSelW'(0))         host_late_code = LateMgmt;
+    if (host_late == HostSelW'(1))         host_late_code = LateNotify;
+    if (host_late == HostSelW'(HostFlash)) host_late_code = LateFlash;
+    fw_late_code = LateFn + 5'(fw_late) - 5'd3;
+    if (fw_late == FwSelW'(0)) fw_late_code = LateMgmt;
+    if (fw_late == FwSelW'(1)) fw_late_code = LateLanes;
+    if (fw_late == FwSelW'(2)) fw_late_code = LatePeer;
+  end
 
   // ---------------------------------------------------------------- management, mailbox, events
   logic        mbox_busy, mbox_done, event_push, event_irq, mgmt_idle;
@@ -202,6 +225,8 @@ module vhp_control #(
     .time_us_i     (time_us),
     .doorbells_i   (doorbells),
     .peer_refused_i(peer_refused),
+    .late_valid_i  ({fw_late_valid, host_late_valid}),
+    .late_i        ({fw_late_code, host_late_code}),
     .dma_stats_i,
     .idle_o        (mgmt_idle)
   );

@@ -5,7 +5,7 @@
 // Purpose     What the host driver sees of the card; the mailbox between it and the firmware.
 // Handshake   Register bus for the host (rb_*) and for the firmware (fw_*: 0x000 request, read only; 0x800 reply).
 //             mbox_done_i, event_push_i, peer_refused_i are pulses; mbox_busy_o, boot_hold_o and flr_i are levels; event_irq_o a pulse.
-// Latency     3 cycles per access; the firmware waits a cycle when the host uses the memory.
+// Latency     Host: a write 3 cycles, a read 4. Firmware: 3 cycles, and it waits a cycle when the host uses the memory.
 // Parameters  none
 // Reset       Synchronous; empties the event queue. The mailbox memories are not reset.
 
@@ -39,6 +39,8 @@ module vhp_mgmt (
   input  logic [31:0]         time_us_i,
   input  logic [31:0]         doorbells_i,
   input  logic [vhp_pkg::NumPorts-1:0] peer_refused_i,
+  input  logic [1:0]          late_valid_i,   // pulses: an access of host, firmware ended by its time limit
+  input  logic [1:0][4:0]     late_i,
   input  vhp_pkg::dma_stats_t dma_stats_i,
 
   output logic             idle_o
@@ -54,7 +56,7 @@ module vhp_mgmt (
   logic             rsp_valid_q;
 
   localparam int unsigned RegAddrW = vhp_mgmt_regs_pkg::VHP_MGMT_REGS_MIN_ADDR_WIDTH;
-  wire         beyond = req_q.addr[23:RegAddrW] != '0;
+  logic        beyond_q;          // above the registers
   logic        rd_ack, rd_err, wr_ack, wr_err, stall_wr, stall_rd;
   logic [31:0] rd_data;
   wire         reg_ack = rd_ack || wr_ack;
@@ -63,15 +65,16 @@ module vhp_mgmt (
     rsp_valid_q <= 1'b0;
     unique case (state_q)
       Idle: begin
-        req_q <= rb_req_i;
+        req_q    <= rb_req_i;
+        beyond_q <= rb_req_i.addr[23:RegAddrW] != '0;
         if (rb_req_valid_i) state_q <= Issue;
       end
       Issue, Wait: begin
-        if (beyond || reg_ack) begin
+        if (beyond_q || reg_ack) begin
           state_q     <= Idle;
           rsp_valid_q <= 1'b1;
-          rsp_q.err   <= beyond || (rd_ack && rd_err) || (wr_ack && wr_err);
-          rsp_q.rdata <= beyond || !rd_ack ? '0 : rd_data;
+          rsp_q.err   <= beyond_q || (rd_ack && rd_err) || (wr_ack && wr_err);
+          rsp_q.rdata <= beyond_q || !rd_ack ? '0 : rd_data;
         end else begin
           state_q <= Wait;
         end
@@ -95,7 +98,7 @@ module vhp_mgmt (
   vhp_mgmt_regs u_regs (
     .clk                 (clk_i),
     .rst                 (rst_i),
-    .s_cpuif_req         (state_q == Issue && !beyond),
+    .s_cpuif_req         (state_q == Issue && !beyond_q),
     .s_cpuif_req_is_wr   (req_q.write),
     .s_cpuif_addr        (req_q.addr[RegAddrW-1:0]),
     .s_cpuif_wr_data     (req_q.wdata),
@@ -175,6 +178,9 @@ module vhp_mgmt (
   // ---------------------------------------------------------------- events
   logic        push_ready, event_valid;
   logic [31:0] event_head, lost_q, refused_q;
+  logic [15:0] late_count_q;
+  logic [4:0]  late_q;
+  logic        late_fw_q;
   logic [4:0]  level;
   vhp_stream_fifo #(.Width(32), .Depth(16)) u_events (
     .clk_i,
@@ -191,9 +197,18 @@ module vhp_mgmt (
     event_irq_o <= event_push_i && !rst_i;
     if (event_push_i && !push_ready && lost_q != '1) lost_q <= lost_q + 1'b1;
     refused_q <= refused_q + 32'($countones(peer_refused_i));
+    // One count for both in one cycle is enough to show that it happens.
+    if (late_valid_i != '0) begin
+      late_q    <= late_valid_i[0] ? late_i[0] : late_i[1];
+      late_fw_q <= !late_valid_i[0];
+      if (late_count_q != '1) late_count_q <= late_count_q + 1'b1;
+    end
     if (rst_i) begin
-      lost_q    <= '0;
-      refused_q <= '0;
+      lost_q       <= '0;
+      refused_q    <= '0;
+      late_count_q <= '0;
+      late_q       <= '0;
+      late_fw_q    <= 1'b0;
     end
   end
 
@@ -223,6 +238,9 @@ module vhp_mgmt (
     hw_in.doorbells.count.next      = doorbells_i;
     hw_in.time_us.count.next        = time_us_i;
     hw_in.boot_hold.hold.hwclr      = flr_i;
+    hw_in.bus_late.count.next       = late_count_q;
+    hw_in.bus_late.target.next      = late_q;
+    hw_in.bus_late.firmware.next    = late_fw_q;
     hw_in.mbox_request.rd_ack       = host_ack_q && !host_wr_q;
     hw_in.mbox_request.wr_ack       = host_ack_q && host_wr_q;
     hw_in.mbox_request.rd_data      = ram_rdata;

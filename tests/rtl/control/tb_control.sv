@@ -92,8 +92,9 @@ module tb_control;
 
   // ---------------------------------------------------------------- vhp_flash, as far as this bench goes
   vhp_pkg::rb_req_t flash_last = '0;
+  bit flash_dead = 0, flash_late = 0;     // takes requests and does not answer; a pulse: answers after all
   always @(posedge clk) begin
-    flash_rsp_valid <= flash_valid && !rst;
+    flash_rsp_valid <= !rst && (flash_dead ? flash_late : flash_valid);
     flash_rsp       <= '{err: 1'b0, rdata: ~32'(flash_req.addr)};
     if (flash_valid) flash_last <= flash_req;
   end
@@ -191,17 +192,22 @@ module tb_control;
   end
 
   // ---------------------------------------------------------------- lane registers: 16 KiB, errors from 0x3400
+  // lane_deaf: takes no request. lane_mute: takes one and does not answer it before it is 0 again.
   logic [31:0] lane_mem [4096];
+  bit lane_deaf = 0, lane_mute = 0;
+  int lane_taken = 0;
   initial forever begin
     @(negedge clk);
-    lane_ready = $urandom_range(2) == 0;
+    lane_ready = !lane_deaf && $urandom_range(2) == 0;
     #1;
     if (lane_valid && lane_ready) begin
       vhp_pkg::rb_req_t r;
       r = lane_req;
+      lane_taken++;
       @(negedge clk);
       lane_ready = 0;
       repeat ($urandom_range(6)) @(negedge clk);
+      while (lane_mute) @(negedge clk);
       lane_rsp.err   = r.addr >= 24'h3400;
       lane_rsp.rdata = lane_mem[r.addr[13:2]];
       if (r.write && !lane_rsp.err) begin
@@ -366,7 +372,7 @@ module tb_control;
     check(32'(boot_hold), 1, "and seen");
     where = "nothing is there";
     begin
-      int unsigned bad[8][3] = '{'{0, 0, 'h44}, '{0, 0, 'h1400}, '{0, 0, 'h2000}, '{1, 4, 0}, '{1, 2, 0},
+      int unsigned bad[8][3] = '{'{0, 0, 'h48}, '{0, 0, 'h1400}, '{0, 0, 'h2000}, '{1, 4, 0}, '{1, 2, 0},
                                  '{int'(Ports) + 1, 0, 0}, '{255, 0, 0}, '{0, 0, 'h10000}};
       foreach (bad[i]) begin
         hr(bad[i][0], bad[i][1], bad[i][2], x);
@@ -760,6 +766,71 @@ module tb_control;
     end
   endtask
 
+  // A target that does not take or not answer a request holds neither bus, and what it owes goes to nobody.
+  task automatic test_time_limit();
+    localparam int unsigned At = LaneWin + 'h40, TargetFlash = 2, TargetLanes = 3;
+    logic [31:0] x;
+    int unsigned late = 0;
+    time         begun;
+    where = "register bus: lanes take no request";
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, 0, "bus_late before");
+    fw_w(At, 32'h1234_5678);
+    lane_deaf = 1;
+    fw_check(At, 0, "read");
+    fw_check(SocBase + vhp_regs_pkg::SocBusError, At | 1, "bus_error holds the address");
+    fw_w(SocBase + vhp_regs_pkg::SocBusError, 1);
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, 'h100_0000 | TargetLanes << 16 | ++late, "bus_late names firmware and lanes");
+    fw_w(At, 32'hffff_ffff);
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, 'h100_0000 | TargetLanes << 16 | ++late, "a write counts too");
+    fw_w(SocBase + vhp_regs_pkg::SocBusError, 1);
+    lane_deaf = 0;
+    fw_check(At, 32'h1234_5678, "the request was withdrawn: the write did nothing, the bus goes on");
+    fw_check(SocBase + vhp_regs_pkg::SocBusError, At & 32'hffff_fffe, "no error");
+
+    where = "register bus: lanes answer too late";
+    lane_mute = 1;
+    fw_check(At, 0, "read");
+    fw_check(SocBase + vhp_regs_pkg::SocBusError, At | 1, "bus_error holds the address");
+    fw_w(SocBase + vhp_regs_pkg::SocBusError, 1);
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, 'h100_0000 | TargetLanes << 16 | ++late, "counted");
+    lane_taken = 0;
+    for (int i = 0; i < 3; i++) begin
+      fw_w(At + 4 * i, 32'hdead_0000);
+      late++;
+    end
+    check(lane_taken, 0, "requests that reach lanes that owe an answer");
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, 'h100_0000 | TargetLanes << 16 | late, "each refusal counts");
+    fw_w(SocBase + vhp_regs_pkg::SocBusError, 1);
+    fw_check(SocBase + vhp_regs_pkg::SocCaps, {4'd0, 8'(vhp_pkg::MaxRegions), 4'd10, 8'(Pairs), 8'(Ports)},
+             "other targets answer meanwhile");
+    lane_mute = 0;
+    settle(20);
+    fw_check(At, 32'h1234_5678, "the late answer went to nobody, the next access gets its own");
+    fw_w(At + 4, 32'h0bad_cafe);
+    fw_check(At + 4, 32'h0bad_cafe, "and so does the one after it");
+    fw_check(SocBase + vhp_regs_pkg::SocBusError, At & 32'hffff_fffe, "no error");
+
+    where = "register bus: the flash block answers too late";
+    flash_dead = 1;
+    hr(0, 4, 'h68, x);
+    check({x[30:0], rb_err}, 1, "read of the flash BAR");
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, TargetFlash << 16 | ++late, "bus_late names host and flash");
+    begun = $time;
+    hw(0, 4, 'h68, 0);
+    check(32'(rb_err), 1, "write of the flash BAR");
+    check(32'($time - begun < 4 * 64), 1, "which does not wait for the time limit again");
+    late++;
+    hr_check(0, 0, vhp_regs_pkg::MgmtId, 'h56485031, "management answers meanwhile");
+    flash_late = 1;
+    settle(1);
+    flash_late = 0;
+    flash_dead = 0;
+    settle(2);
+    hr_check(0, 4, 'h68, ~32'h68, "the next access gets its own answer");
+    check(32'(rb_err), 0, "without error");
+    hr_check(0, 0, vhp_regs_pkg::MgmtBusLate, TargetFlash << 16 | late, "bus_late stays");
+  endtask
+
   initial begin
     if (!$value$plusargs("seed=%d", seed)) seed = 1;
     void'($urandom(seed));
@@ -783,6 +854,7 @@ module tb_control;
     test_events();
     test_dma(60);
     test_lane_registers(60);
+    test_time_limit();
     wait_idle("idle at the end");
     $display("%0d passed, %0d failed", passed, failed);
     $finish;
