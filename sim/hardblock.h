@@ -74,6 +74,7 @@ struct hb_up {
 struct hb_cpl {
 	unsigned int tag, fn, code, status, dwords, byte_count, lower, bytes;
 	bool completed, poisoned;
+	unsigned int lost; /* not 0: the packet ends with discontinue behind this many dwords of payload */
 	unsigned int tc, attr;
 	uint32_t data[HB_MAX_PAYLOAD_DW + 1];
 };

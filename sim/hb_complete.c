@@ -38,13 +38,19 @@ static bool posted(unsigned int type)
 	return type == 1 || (type >= 12 && type <= 14);
 }
 
+static bool has_payload(unsigned int type)
+{
+	return type == 1 || (type >= 3 && type <= 6);
+}
+
 int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
 		 void (*done)(void *arg, const struct vhp_cq_result *res), void *arg)
 {
 	int k = posted(req->type) ? POSTED : NONPOSTED;
 	struct hb_cq_entry *e = &m->cq_q[k][(m->cq_head[k] + m->cq_count[k]) % HB_CQ_QUEUE];
 
-	if (req->dwords < 1 || req->dwords > 1024 || req->fn >= m->cfg.nfn || req->bar > 5)
+	if (req->dwords < 1 || req->dwords > 1024 || req->fn >= m->cfg.nfn || req->bar > 5 ||
+	    (req->discontinue && !has_payload(req->type)))
 		return -EINVAL;
 	if (!vhp_model_present(m, req->fn))
 		return -ENXIO;
@@ -68,11 +74,6 @@ int vhp_model_cq(struct vhp_model *m, const struct vhp_cq *req,
 }
 
 /* ------------------------------------------------------------------------------------------ CQ */
-
-static bool has_payload(unsigned int type)
-{
-	return type == 1 || (type >= 3 && type <= 6 && type != 2);
-}
 
 static void cq_pop(struct vhp_model *m, int k)
 {
@@ -136,6 +137,12 @@ static void cq_start(struct vhp_model *m)
 	bits_or(d, 121, 3, e->req.tc);
 	bits_or(d, 124, 3, e->req.attr);
 	memcpy(&d[4], e->data, payload * 4);
+	if (e->req.discontinue) {
+		for (unsigned int i = 0; i < payload; i++)
+			d[4 + i] = ~d[4 + i];
+		if (rng_pct(&m->cq_rng, 50))
+			payload = 1 + rng_below(&m->cq_rng, payload);
+	}
 	m->cq_pkt_dw = 4 + payload;
 	m->cq_now = k;
 	m->cq_beat = 0;
@@ -181,6 +188,7 @@ static void cq_drive(struct vhp_model *m)
 	if (in->m_axis_cq_tlast) {
 		bits_or(in->m_axis_cq_tuser, 86, 2, 1);
 		bits_or(in->m_axis_cq_tuser, 88, 4, n - 1);
+		bits_or(in->m_axis_cq_tuser, 96, 1, e->req.discontinue);
 	}
 	for (unsigned int i = from < 4 ? 4 - from : 0; i < n; i++) {
 		unsigned int dw = from + i - 4;
@@ -226,11 +234,12 @@ static void cq_sample(struct vhp_model *m)
 	if (!m->in.m_axis_cq_tlast)
 		return;
 	e = &m->cq_q[m->cq_now][m->cq_head[m->cq_now]];
-	if (m->cq_now == NONPOSTED)
+	if (m->cq_now == NONPOSTED && !e->req.discontinue)
 		open_request(m, e);
 	cq_pop(m, m->cq_now);
-	if (m->cq_now == POSTED && e->done && !e->dead)
-		e->done(e->arg, &(struct vhp_cq_result){ 0 });
+	/* Nobody answers a non-posted request that the block lost: the host's time limit ends it. */
+	if ((m->cq_now == POSTED || e->req.discontinue) && e->done && !e->dead)
+		e->done(e->arg, &(struct vhp_cq_result){ .status = m->cq_now == POSTED ? 0 : 7 });
 	m->cq_now = -1;
 }
 

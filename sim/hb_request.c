@@ -364,6 +364,12 @@ void hb_rc_push(struct vhp_model *m, const struct hb_cpl *cpl)
 			     m->rc_buf_hdrs, m->rc_buf_bytes);
 }
 
+/* Dwords of a packet, with its descriptor. */
+static unsigned int rc_dwords(const struct hb_cpl *c)
+{
+	return 3 + (c->lost ? c->lost : c->dwords);
+}
+
 static void rc_sample(struct vhp_model *m)
 {
 	struct hb_cpl *c = &m->rc_q[m->rc_head];
@@ -382,7 +388,7 @@ static void rc_sample(struct vhp_model *m)
 		t->left = c->completed ? 0 : t->left - (c->code == 0 || c->code == 1 ? c->bytes : 0);
 		tag_account(m, t);
 	}
-	beats = (3 + c->dwords + 15) / 16;
+	beats = (rc_dwords(c) + 15) / 16;
 	if (++m->rc_beat < beats)
 		return;
 	if (c->dwords) {
@@ -425,7 +431,7 @@ static void rc_drive(struct vhp_model *m)
 	in->m_axis_rc_tvalid = 0;
 	if (!m->rc_count || !rng_pct(&m->rc_rng, m->cfg.rc_valid_pct))
 		return;
-	total = 3 + c->dwords;
+	total = rc_dwords(c);
 	from = m->rc_beat * 16;
 	n = total - from < 16 ? total - from : 16;
 	memset(in->m_axis_rc_tdata, 0, sizeof(in->m_axis_rc_tdata));
@@ -442,11 +448,12 @@ static void rc_drive(struct vhp_model *m)
 	if (in->m_axis_rc_tlast) {
 		bits_or(in->m_axis_rc_tuser, 76, 2, 1);
 		bits_or(in->m_axis_rc_tuser, 80, 4, n - 1);
+		bits_or(in->m_axis_rc_tuser, 96, 1, c->lost != 0);
 	}
 	/* byte_en marks payload bytes, counted from the packet's start. */
 	first_byte = 12 + (c->lower & 3);
 	end_byte = first_byte + c->bytes;
-	for (unsigned int i = 0; c->dwords && i < 64; i++)
+	for (unsigned int i = 0; c->dwords && i < n * 4; i++)
 		if (from * 4 + i >= first_byte && from * 4 + i < end_byte)
 			in->m_axis_rc_tuser[i / 32] |= 1u << (i % 32);
 	in->m_axis_rc_tvalid = 1;

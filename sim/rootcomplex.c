@@ -341,6 +341,14 @@ static bool complete(struct root *r, struct pending *p)
 		c.poisoned = true;
 		p->outcome = VHP_OUT_OK;
 		break;
+	case VHP_OUT_DISCONTINUE:
+		data_completion(r, p, &c);
+		for (unsigned int i = 0; i < c.dwords; i++)
+			c.data[i] = ~c.data[i];
+		if (c.dwords)
+			c.lost = rng_pct(&r->rng, 50) ? c.dwords : 1 + rng_below(&r->rng, c.dwords);
+		p->outcome = VHP_OUT_OK;
+		break;
 	default:
 		data_completion(r, p, &c);
 	}

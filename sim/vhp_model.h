@@ -57,7 +57,8 @@ enum vhp_outcome {
 	VHP_OUT_INVALID_TAG = 6,  /**< first a completion for a tag that is not in use, then the good ones */
 	VHP_OUT_FLR = 8,	  /**< terminated by FLR */
 	VHP_OUT_TIMEOUT = 9,	  /**< never answered; the block times it out */
-	VHP_OUT_CA = 16		  /**< status CA (error code 2) */
+	VHP_OUT_CA = 16,	  /**< status CA (error code 2) */
+	VHP_OUT_DISCONTINUE = 17  /**< the block loses the data of one split (discontinue), the others are good */
 };
 
 /** A read of the card as it reaches the root complex. */
@@ -179,11 +180,12 @@ struct vhp_cq {
 	unsigned int first_be, last_be;
 	unsigned int tc, attr;
 	const uint32_t *data; /**< type 1: dwords of payload, copied */
+	bool discontinue; /**< the block loses the payload: bad data, perhaps cut short. A non-posted one: status 7 */
 };
 
 /** What came back. */
 struct vhp_cq_result {
-	unsigned int status;  /**< 0 SC, 1 UR, 4 CA; 7: discarded by FLR or timeout */
+	unsigned int status;  /**< 0 SC, 1 UR, 4 CA; 7: discarded by FLR, timeout or discontinue */
 	unsigned int dwords;  /**< received */
 	const uint32_t *data; /**< dwords as on the wire (bytes that were not enabled included); valid in the callback */
 };

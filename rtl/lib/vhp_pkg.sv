@@ -118,7 +118,7 @@ package vhp_pkg;
     DmaUr        = 4'd1,   // unsupported request: the IOMMU refused
     DmaCa        = 4'd2,   // completer abort
     DmaPoisoned  = 4'd3,
-    DmaMalformed = 4'd4,   // RC error codes 3, 4, 5
+    DmaMalformed = 4'd4,   // RC error codes 3, 4, 5; data that the block lost (discontinue)
     DmaTimeout   = 4'd5,   // RC error code 9
     DmaFlr       = 4'd6,   // RC error code 8, or the function is in FLR
     DmaDisabled  = 4'd7    // Bus Master Enable is 0: nothing was issued

@@ -119,6 +119,7 @@ void test_outcomes(void)
 		{ VHP_OUT_INVALID_TAG, 6, 0, true },
 		{ VHP_OUT_FLR, 8, 0, true },
 		{ VHP_OUT_TIMEOUT, 9, 0, true },
+		{ VHP_OUT_DISCONTINUE, 0, 0, true },
 	};
 
 	for (unsigned int i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -137,6 +138,9 @@ void test_outcomes(void)
 				bits_get(t->card.rc[0].data, 30, 1) == cases[i].completed_first &&
 				(bits_get(t->card.rc[0].data, 64, 8) == 17) == (cases[i].code != 6),
 			name, "first completion differs");
+		verdict(t->card.rc_n >= 1 &&
+				bits_get(t->card.rc[0].user, 96, 1) == (cases[i].fate == VHP_OUT_DISCONTINUE),
+			name, "discontinue differs");
 		verdict(vhp_model_idle(t->m), name, "the read did not end");
 		expect(t, name, "");
 		end(t);

@@ -387,6 +387,7 @@ static void failures(void)
 		      { VHP_OUT_CA, 4, "CA" },
 		      { VHP_OUT_POISONED, 4, "poisoned" },
 		      { VHP_OUT_TIMEOUT, 4, "timeout" },
+		      { VHP_OUT_DISCONTINUE, 4, "discontinued" },
 		      { VHP_OUT_OK, 0, "good" } };
 	static struct answer a;
 
@@ -407,6 +408,24 @@ static void failures(void)
 			both(i % PORTS, 4 * rnd(100), 20, 15, 15);
 		}
 	}
+	/* The block lost a write's payload (PG213, discontinue): none of it reaches the peer. */
+	for (unsigned int n = 1; n < 256; n += 17) {
+		uint32_t data[256] = { 0 };
+		struct vhp_cq q = { .type = 1,
+				    .fn = 1,
+				    .bar = 2,
+				    .off = WIN_AT,
+				    .dwords = n,
+				    .first_be = 15,
+				    .last_be = n > 1 ? 15 : 0,
+				    .data = data,
+				    .discontinue = true };
+
+		request(&q, NULL);
+		both(0, 0x2000, 8, 15, 15);
+	}
+	run_quiet(20000);
+	check_host();
 	/* The IOMMU does not know the page: reads are answered with UR, writes vanish. */
 	set_window(0, 1, 0x1000, 0x1fff, 0x123456789000ull, true);
 	ap_read(&a, 0, 0x1000 - WIN_AT, 4, 15, 15);

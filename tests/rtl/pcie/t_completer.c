@@ -152,6 +152,62 @@ static void zero_length(void)
 	case_end();
 }
 
+/*
+ * PG213, discontinue: the block tells with the last beat that it lost the payload, which it may have cut short. The whole
+ * TLP is thrown away: no dword reaches a register, it is counted, what is before and behind it is served.
+ */
+static void lost_payload(void)
+{
+	static uint32_t data[3][256];
+	static struct answer a[3];
+	static uint8_t want[0x1000];
+
+	case_begin("PG213: a TLP with discontinue does nothing; its neighbours are served");
+	bench_init();
+	bench->cfg.mps = 1024;
+	bench->cfg.cq_valid_pct = 70;
+	bench_open();
+	for (unsigned int round = 0; round < 150; round++) {
+		unsigned int fn = rnd(NUM_FN), len = round < 20 ? 1 + round : 1 + rnd(256);
+		unsigned int lost = round % 3 == 2 ? 3 + rnd(4) : 1; /* non-posted: I/O write or an atomic */
+		uint32_t ur = bench->cq_ur;
+		struct vhp_cq q[3] = {
+			{ .type = 1, .off = 0x4000, .dwords = 1 + rnd(256) },
+			{ .type = lost,
+			  .off = 0x4400,
+			  .dwords = lost == 1 ? len
+				  : lost == 6 ? 4
+					      : 1,
+			  .discontinue = true },
+			{ .type = 1, .off = 0x4800, .dwords = 1 + rnd(256) },
+		};
+
+		memcpy(want, &bench->reg[fn][0][0x4000], sizeof(want));
+		for (unsigned int i = 0; i < 3; i++) {
+			q[i].fn = fn;
+			q[i].first_be = 15;
+			q[i].last_be = q[i].dwords > 1 ? 15 : 0;
+			q[i].data = data[i];
+			for (unsigned int d = 0; d < q[i].dwords; d++)
+				data[i][d] = (uint32_t)rng_next(&bench->rng);
+			if (i != 1)
+				memcpy(&want[q[i].off - 0x4000], data[i], q[i].dwords * 4);
+			request(&q[i], &a[i]);
+		}
+		for (unsigned int i = 0; i < 3; i++)
+			finish(&a[i]);
+		CHECK(vhp_model_run_idle(bench->m, 100000) == 0, "round %u: not idle", round);
+		vhp_model_step(bench->m, 8);
+		CHECK(memcmp(want, &bench->reg[fn][0][0x4000], sizeof(want)) == 0,
+		      "round %u: registers after a lost TLP of type %u, %u dwords", round, lost, q[1].dwords);
+		CHECK(bench->cq_ur == ur + 1, "round %u: counter went from %u to %u", round, ur, bench->cq_ur);
+		/* A forgotten non-posted request gives its credit back. */
+		write_read(fn, 0, 0x5000, 2 + rnd(30), 15, 15);
+	}
+	bench_close();
+	case_end();
+}
+
 static void unsupported(void)
 {
 	static const unsigned int types[] = { 2, 3, 4, 5, 6, 7 };
@@ -316,6 +372,7 @@ void test_completer(void)
 		sweep(mps[i], 50);
 	}
 	zero_length();
+	lost_payload();
 	unsupported();
 	posted_passes();
 	doorbell_rate();

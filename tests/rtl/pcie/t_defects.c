@@ -262,6 +262,8 @@ void test_defects(void)
 	tag_survives("2", VHP_OUT_NO_DATA, DMA_MALFORMED, "code 3 is not good data", true);
 	tag_survives("2", VHP_OUT_START_ADDR, DMA_MALFORMED, "code 5 is not good data", true);
 	tag_survives("2", VHP_OUT_RID_MISMATCH, DMA_MALFORMED, "code 4 discards until request completed", false);
+	tag_survives("2", VHP_OUT_DISCONTINUE, DMA_MALFORMED, "data that the block lost (discontinue) is not good data",
+		     true);
 	tag_survives("3", VHP_OUT_TIMEOUT, DMA_TIMEOUT, "a completion timeout is reported and retires the tag", false);
 	tag_survives("4", VHP_OUT_UR, DMA_UR, "UR retires the tag", false);
 	tag_survives("4", VHP_OUT_CA, DMA_CA, "CA retires the tag", true);

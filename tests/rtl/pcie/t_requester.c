@@ -276,6 +276,7 @@ void test_requester(void)
 	error_code(VHP_OUT_START_ADDR, DMA_MALFORMED, "5, start address");
 	error_code(VHP_OUT_INVALID_TAG, DMA_OK, "6, a tag that is not in use");
 	error_code(VHP_OUT_TIMEOUT, DMA_TIMEOUT, "9, timeout");
+	error_code(VHP_OUT_DISCONTINUE, DMA_MALFORMED, "0, but the block lost the data (PG213: discontinue)");
 	for (unsigned int i = 0; i < 20; i++)
 		random_mix(i);
 }
