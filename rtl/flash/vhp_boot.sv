@@ -72,11 +72,28 @@ module vhp_boot #(
   localparam logic [127:0] Name = name_chars(BoardName);
 
   // ---------------------------------------------------------------- one access at a time
-  logic             busy_q, rsp_valid_q;
-  vhp_pkg::rb_req_t req_q;
-  logic [31:0]      rdata_q;
-  wire  [11:0]      addr  = req_q.addr[11:0];
-  wire              write = busy_q && req_q.write;
+  logic        access, is_write, bus_idle;
+  logic [11:0] at;
+  logic [3:0]  be;
+  logic [31:0] wdata, value;
+  vhp_rb_target u_bus (
+    .clk_i,
+    .rst_i,
+    .rb_req_valid_i,
+    .rb_req_ready_o,
+    .rb_req_i,
+    .rb_rsp_valid_o,
+    .rb_rsp_o,
+    .access_o(access),
+    .write_o (is_write),
+    .addr_o  (at),
+    .be_o    (be),
+    .wdata_o (wdata),
+    .rdata_i (value),
+    .idle_o  (bus_idle)
+  );
+  wire [31:0] addr  = 32'(at);
+  wire        write = access && is_write;
 
   logic [31:0] address_q, image_q;
   logic        held_q;
@@ -84,10 +101,9 @@ module vhp_boot #(
   refusal_e    reason_q;
   logic        icap_busy, start_q;
 
-  logic [31:0] value;
   always_comb begin
     value = '0;
-    unique case ({20'd0, addr})
+    unique case (addr)
       vhp_regs_pkg::BootId:      value = Id;
       vhp_regs_pkg::BootVersion: value = 32'h0001_0000;
       vhp_regs_pkg::BootImage:   value = image_q;
@@ -99,32 +115,28 @@ module vhp_boot #(
       default: ;
     endcase
     for (int unsigned i = 0; i < vhp_regs_pkg::BootBoardCount; i++) begin
-      if ({20'd0, addr} == vhp_regs_pkg::BootBoardBase + i * vhp_regs_pkg::BootBoardStride) value = Name[32*i +: 32];
+      if (addr == vhp_regs_pkg::BootBoardBase + i * vhp_regs_pkg::BootBoardStride) value = Name[32*i +: 32];
     end
   end
 
   // What stands against an IPROG; the first reason is told.
   refusal_e refusal;
   always_comb begin
-    if (req_q.wdata != Key || req_q.be != 4'hf)                           refusal = RefKey;
-    else if (held_q)                                                      refusal = RefHeld;
-    else if (address_q[7:0] != '0 || {1'b0, address_q} >= FlashBytes)     refusal = RefAddress;
-    else if (selected_i)                                                  refusal = RefSelected;
-    else if (icap_busy || start_q)                                        refusal = RefBusy;
-    else                                                                  refusal = RefNone;
+    if (wdata != Key || be != 4'hf)                                   refusal = RefKey;
+    else if (held_q)                                                  refusal = RefHeld;
+    else if (address_q[7:0] != '0 || {1'b0, address_q} >= FlashBytes) refusal = RefAddress;
+    else if (selected_i)                                              refusal = RefSelected;
+    else if (icap_busy || start_q)                                    refusal = RefBusy;
+    else                                                              refusal = RefNone;
   end
-  wire boot = write && {20'd0, addr} == vhp_regs_pkg::BootBoot && req_q.be != '0;
+  wire boot = write && addr == vhp_regs_pkg::BootBoot && be != '0;
 
   always_ff @(posedge clk_i) begin
-    busy_q      <= rb_req_valid_i && rb_req_ready_o;
-    rsp_valid_q <= busy_q;
-    req_q       <= rb_req_i;
-    rdata_q     <= req_q.write ? '0 : value;
-    image_q     <= usr_access_i;
-    held_q      <= hold_i;
-    start_q     <= boot && refusal == RefNone;
-    if (write && {20'd0, addr} == vhp_regs_pkg::BootAddress) begin
-      for (int b = 0; b < 4; b++) if (req_q.be[b]) address_q[8*b +: 8] <= req_q.wdata[8*b +: 8];
+    image_q <= usr_access_i;
+    held_q  <= hold_i;
+    start_q <= boot && refusal == RefNone;
+    if (write && addr == vhp_regs_pkg::BootAddress) begin
+      for (int b = 0; b < 4; b++) if (be[b]) address_q[8*b +: 8] <= wdata[8*b +: 8];
     end
     if (boot && refusal != RefNone) begin
       reason_q <= refusal;
@@ -136,14 +148,7 @@ module vhp_boot #(
       reason_q  <= RefNone;
       start_q   <= 1'b0;
     end
-    if (rst_i) begin
-      busy_q      <= 1'b0;
-      rsp_valid_q <= 1'b0;
-    end
   end
-  assign rb_req_ready_o = !busy_q && !rsp_valid_q;
-  assign rb_rsp_valid_o = rsp_valid_q;
-  assign rb_rsp_o       = '{err: 1'b0, rdata: rdata_q};
 
   // Both chips of a pair get the same address, half of the pair's.
   logic icap_idle;
@@ -160,6 +165,6 @@ module vhp_boot #(
     .idle_o  (icap_idle)
   );
 
-  assign idle_o = icap_idle && !busy_q && !rsp_valid_q && !start_q && held_q == hold_i && image_q == usr_access_i;
+  assign idle_o = icap_idle && bus_idle && !start_q && held_q == hold_i && image_q == usr_access_i;
 
 endmodule

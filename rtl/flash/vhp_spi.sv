@@ -63,12 +63,29 @@ module vhp_spi #(
   } events_t;
 
   // ---------------------------------------------------------------- one access at a time
-  logic             busy_q, rsp_valid_q;
-  vhp_pkg::rb_req_t req_q;
-  logic [31:0]      rdata_q;
-  wire  [31:0]      addr  = {20'd0, req_q.addr[11:0]};
-  wire              write = busy_q && req_q.write;
-  wire              read  = busy_q && !req_q.write;
+  logic        access, is_write, bus_idle;
+  logic [11:0] at;
+  logic [3:0]  be;
+  logic [31:0] wdata, value;
+  vhp_rb_target u_bus (
+    .clk_i,
+    .rst_i,
+    .rb_req_valid_i,
+    .rb_req_ready_o,
+    .rb_req_i,
+    .rb_rsp_valid_o,
+    .rb_rsp_o,
+    .access_o(access),
+    .write_o (is_write),
+    .addr_o  (at),
+    .be_o    (be),
+    .wdata_o (wdata),
+    .rdata_i (value),
+    .idle_o  (bus_idle)
+  );
+  wire [31:0] addr  = 32'(at);
+  wire        write = access && is_write;
+  wire        read  = access && !is_write;
 
   control_t    cr_q;
   logic        dgier_q;
@@ -84,9 +101,9 @@ module vhp_spi #(
   vhp_stream_fifo #(.Width(8), .Depth(Depth)) u_tx (
     .clk_i,
     .rst_i      (rst_i || tx_reset_q),
-    .in_valid_i (write && addr == vhp_regs_pkg::SpiDtr && req_q.be[0]),
+    .in_valid_i (write && addr == vhp_regs_pkg::SpiDtr && be[0]),
     .in_ready_o (tx_ready),
-    .in_data_i  (req_q.wdata[7:0]),
+    .in_data_i  (wdata[7:0]),
     .out_valid_o(tx_valid),
     .out_ready_i(byte_done),
     .out_data_o (tx_byte),
@@ -99,7 +116,7 @@ module vhp_spi #(
     .in_ready_o (rx_ready),
     .in_data_i  (rx_byte),
     .out_valid_o(rx_valid),
-    .out_ready_i(read && addr == vhp_regs_pkg::SpiDrr && req_q.be[0]),
+    .out_ready_i(read && addr == vhp_regs_pkg::SpiDrr && be[0]),
     .out_data_o (drr),
     .level_o    (rx_level)
   );
@@ -109,7 +126,6 @@ module vhp_spi #(
     occupancy = bytes == '0 ? '0 : 32'(bytes) - 32'd1;
   endfunction
 
-  logic [31:0] value;
   always_comb begin
     value = '0;
     unique case (addr)
@@ -132,8 +148,8 @@ module vhp_spi #(
   wire  cr_write = write && addr == vhp_regs_pkg::SpiCr;
   always_comb begin
     isr_toggle = '0;
-    if (write && addr == vhp_regs_pkg::SpiIpisr && req_q.be[0]) begin
-      isr_toggle = '{tx_half: req_q.wdata[6], drr_overrun: req_q.wdata[5], drr_full: req_q.wdata[4], dtr_empty: req_q.wdata[2]};
+    if (write && addr == vhp_regs_pkg::SpiIpisr && be[0]) begin
+      isr_toggle = '{tx_half: wdata[6], drr_overrun: wdata[5], drr_full: wdata[4], dtr_empty: wdata[2]};
     end
     isr_set.dtr_empty   = byte_done && tx_level == LevelW'(1);
     isr_set.tx_half     = byte_done && tx_level == LevelW'(Depth / 2 + 1);
@@ -142,36 +158,32 @@ module vhp_spi #(
   end
 
   always_ff @(posedge clk_i) begin
-    busy_q      <= rb_req_valid_i && rb_req_ready_o;
-    rsp_valid_q <= busy_q;
-    req_q       <= rb_req_i;
-    rdata_q     <= req_q.write ? '0 : value;
 
     isr_q <= (isr_q ^ isr_toggle) | isr_set;
-    if (write && addr == vhp_regs_pkg::SpiDgier && req_q.be[3]) dgier_q <= req_q.wdata[31];
+    if (write && addr == vhp_regs_pkg::SpiDgier && be[3]) dgier_q <= wdata[31];
     if (write && addr == vhp_regs_pkg::SpiIpier) begin
-      if (req_q.be[0]) ier_q[7:0]  <= req_q.wdata[7:0];
-      if (req_q.be[1]) ier_q[13:8] <= req_q.wdata[13:8];
+      if (be[0]) ier_q[7:0]  <= wdata[7:0];
+      if (be[1]) ier_q[13:8] <= wdata[13:8];
     end
     if (write && addr == vhp_regs_pkg::SpiSsr) begin
-      for (int b = 0; b < 4; b++) if (req_q.be[b]) ssr_q[8*b +: 8] <= req_q.wdata[8*b +: 8];
+      for (int b = 0; b < 4; b++) if (be[b]) ssr_q[8*b +: 8] <= wdata[8*b +: 8];
     end
-    if (cr_write && req_q.be[0]) begin
-      cr_q.loopback  <= req_q.wdata[vhp_regs_pkg::SpiCrLoopbackLsb];
-      cr_q.spe       <= req_q.wdata[vhp_regs_pkg::SpiCrSpeLsb];
-      cr_q.master    <= req_q.wdata[vhp_regs_pkg::SpiCrMasterLsb];
-      cr_q.cpol      <= req_q.wdata[vhp_regs_pkg::SpiCrCpolLsb];
-      cr_q.cpha      <= req_q.wdata[vhp_regs_pkg::SpiCrCphaLsb];
-      cr_q.manual_ss <= req_q.wdata[vhp_regs_pkg::SpiCrManualSsLsb];
+    if (cr_write && be[0]) begin
+      cr_q.loopback  <= wdata[vhp_regs_pkg::SpiCrLoopbackLsb];
+      cr_q.spe       <= wdata[vhp_regs_pkg::SpiCrSpeLsb];
+      cr_q.master    <= wdata[vhp_regs_pkg::SpiCrMasterLsb];
+      cr_q.cpol      <= wdata[vhp_regs_pkg::SpiCrCpolLsb];
+      cr_q.cpha      <= wdata[vhp_regs_pkg::SpiCrCphaLsb];
+      cr_q.manual_ss <= wdata[vhp_regs_pkg::SpiCrManualSsLsb];
     end
-    if (cr_write && req_q.be[1]) begin
-      cr_q.inhibit   <= req_q.wdata[vhp_regs_pkg::SpiCrInhibitLsb];
-      cr_q.lsb_first <= req_q.wdata[vhp_regs_pkg::SpiCrLsbFirstLsb];
+    if (cr_write && be[1]) begin
+      cr_q.inhibit   <= wdata[vhp_regs_pkg::SpiCrInhibitLsb];
+      cr_q.lsb_first <= wdata[vhp_regs_pkg::SpiCrLsbFirstLsb];
     end
 
-    reset_q    <= rst_i || flr_i || (write && addr == vhp_regs_pkg::SpiSrr && req_q.be == 4'hf && req_q.wdata == ResetKey);
-    tx_reset_q <= reset_q || rst_i || (cr_write && req_q.be[0] && req_q.wdata[vhp_regs_pkg::SpiCrTxResetLsb]);
-    rx_reset_q <= reset_q || rst_i || (cr_write && req_q.be[0] && req_q.wdata[vhp_regs_pkg::SpiCrRxResetLsb]);
+    reset_q    <= rst_i || flr_i || (write && addr == vhp_regs_pkg::SpiSrr && be == 4'hf && wdata == ResetKey);
+    tx_reset_q <= reset_q || rst_i || (cr_write && be[0] && wdata[vhp_regs_pkg::SpiCrTxResetLsb]);
+    rx_reset_q <= reset_q || rst_i || (cr_write && be[0] && wdata[vhp_regs_pkg::SpiCrRxResetLsb]);
     if (rst_i || reset_q) begin
       cr_q    <= ControlReset;
       dgier_q <= 1'b0;
@@ -179,14 +191,7 @@ module vhp_spi #(
       ier_q   <= '0;
       ssr_q   <= '1;
     end
-    if (rst_i) begin
-      busy_q      <= 1'b0;
-      rsp_valid_q <= 1'b0;
-    end
   end
-  assign rb_req_ready_o = !busy_q && !rsp_valid_q;
-  assign rb_rsp_valid_o = rsp_valid_q;
-  assign rb_rsp_o       = '{err: 1'b0, rdata: rdata_q};
 
   // ---------------------------------------------------------------- the pins
   logic shift_idle;
@@ -215,6 +220,6 @@ module vhp_spi #(
     .idle_o    (shift_idle)
   );
 
-  assign idle_o = shift_idle && !busy_q && !rsp_valid_q && !reset_q && !tx_reset_q && !rx_reset_q;
+  assign idle_o = shift_idle && bus_idle && !reset_q && !tx_reset_q && !rx_reset_q;
 
 endmodule

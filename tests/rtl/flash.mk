@@ -3,7 +3,7 @@
 # Bench of rtl/flash and rtl/boards/vhp_config, in SystemVerilog, against the flash model of sim/ (through DPI).
 
 FLASH_SRCS := $(RTL_DIR)/lib/vhp_pkg.sv $(VHP_REGS_PKG) $(RTL_DIR)/lib/vhp_stream_fifo.sv $(RTL_DIR)/lib/vhp_rb_demux.sv \
-	$(sort $(wildcard $(RTL_DIR)/flash/*.sv)) $(RTL_DIR)/boards/vhp_config.sv tests/rtl/flash/primitives.sv \
+	$(RTL_DIR)/lib/vhp_rb_target.sv $(sort $(wildcard $(RTL_DIR)/flash/*.sv)) $(RTL_DIR)/boards/vhp_config.sv tests/rtl/flash/primitives.sv \
 	tests/rtl/flash/tb_flash.sv
 
 $(B)/obj-tb_flash/c/nor_dpi.o: tests/rtl/flash/nor_dpi.c sim/nor.h
