@@ -185,10 +185,33 @@ module vhp_card #(
 
   // Simulation lets the two large blocks rest (vhp_clk_gate); on a card both are user_clk.
   logic        pcie_clk, lanes_clk;
-  logic [63:0] level_q;
-  wire  [63:0] level = {7'd0, cfg_vf_status[9:6], cfg_vf_flr_in_process[4:3], cfg_interrupt_msix_vf_enable[4:3],
-                        cfg_interrupt_msix_vf_mask[4:3], user_lnk_up, cfg_max_payload, cfg_max_read_req, cfg_function_status, cfg_rcb_status,
-                        cfg_flr_in_process, cfg_interrupt_msix_enable, cfg_interrupt_msix_mask, config_enable, 8'(fn_flr_done)};
+  typedef struct packed {          // inputs without a handshake: a change of any of them is an event
+    logic        lnk_up;
+    logic        config_enable;
+    logic [1:0]  max_payload;
+    logic [2:0]  max_read_req;
+    logic [15:0] function_status;
+    logic [3:0]  rcb_status;
+    logic [3:0]  flr, msix_enable, msix_mask;
+    logic [3:0]  vf_status;        // of virtual functions 3 and 4
+    logic [1:0]  vf_flr, vf_msix_enable, vf_msix_mask;
+  } level_t;
+  level_t level, level_q;
+  assign level = '{
+    lnk_up:          user_lnk_up,
+    config_enable:   config_enable,
+    max_payload:     cfg_max_payload,
+    max_read_req:    cfg_max_read_req,
+    function_status: cfg_function_status,
+    rcb_status:      cfg_rcb_status,
+    flr:             cfg_flr_in_process,
+    msix_enable:     cfg_interrupt_msix_enable,
+    msix_mask:       cfg_interrupt_msix_mask,
+    vf_status:       cfg_vf_status[9:6],
+    vf_flr:          cfg_vf_flr_in_process[4:3],
+    vf_msix_enable:  cfg_interrupt_msix_vf_enable[4:3],
+    vf_msix_mask:    cfg_interrupt_msix_vf_mask[4:3]
+  };
   always_ff @(posedge user_clk) level_q <= level;
 
   vhp_clk_gate u_pcie_clk (
