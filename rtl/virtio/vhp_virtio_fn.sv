@@ -169,7 +169,10 @@ module vhp_virtio_fn (
   logic        queue_ok_q, gsi_ok_q;
   // What the effect of an access depends on, valid in Exec.
   logic        fw_err_q, fw_queue_q, fw_queue_on_q, queue_on_q, host_wr_q, fw_wr_q;
-  logic        at_size_q, at_ring_q, fw_ram_q, fw_half_q;    // the access is to a word of the RAM, or to its low half
+  logic [15:0] at_q;                       // the dword of the common configuration, one bit
+  logic        fw_ram_q, fw_half_q;        // the access is to a word of the RAM, or to its low half
+  logic        fw_control_q, fw_config_q;  // to control, to what the driver sees as device configuration
+  logic        zero_q, at_rest_q;          // a status of 0 is written; the device has that
   logic        size_good_q, feat_good_q, rx_good_q, gsi_good_q, conn_bad_q, enable_good_q;
   wire [15:0]  size_new  = {be[1] ? wdata[15:8] : a_q[15:8], be[0] ? wdata[7:0] : a_q[7:0]};
   wire [15:0]  word16    = {be[1] ? wdata[15:8] : 8'd0, be[0] ? wdata[7:0] : 8'd0};   // write of a 16-bit field at 0
@@ -182,18 +185,22 @@ module vhp_virtio_fn (
     queue_ok_q   <= r_q.queue_sel < 16'(num_queues_q);
     gsi_ok_q     <= r_q.peer_sel < 16'(num_rx_q);
 
-    page_q     <= page;
-    addr_a_q   <= addr_a;
-    addr_b_q   <= addr_b;
-    fw_err_q   <= fw_nothing;
-    fw_queue_q <= fw_is_queue;
+    page_q       <= page;
+    addr_a_q     <= addr_a;
+    addr_b_q     <= addr_b;
+    fw_err_q     <= fw_nothing;
+    fw_queue_q   <= fw_is_queue;
 
-    at_size_q  <= page_q == vhp_virtio_fn_pkg::PgCommon && c == 5'd6;
-    at_ring_q  <= page_q == vhp_virtio_fn_pkg::PgCommon && c >= 5'd8 && c < 5'd14;
-    fw_half_q  <= fw_word == vhp_virtio_fn_pkg::WMacHi || fw_word == vhp_virtio_fn_pkg::WMtu;
-    fw_ram_q   <= fw_is_gsi || fw_word == vhp_virtio_fn_pkg::WDevFeatLo || fw_word == vhp_virtio_fn_pkg::WDevFeatHi ||
-                  fw_word == vhp_virtio_fn_pkg::WMacLo || fw_word == vhp_virtio_fn_pkg::WNetConfig ||
-                  (fw_word >= vhp_virtio_fn_pkg::WUuid && fw_word < vhp_virtio_fn_pkg::WUuid + word_t'(4));
+    for (int i = 0; i < 16; i++) at_q[i] <= page_q == vhp_virtio_fn_pkg::PgCommon && c == 5'(i);
+    fw_control_q <= fw_word == vhp_virtio_fn_pkg::WControl;
+    fw_config_q  <= fw_word == vhp_virtio_fn_pkg::WMacLo || fw_word == vhp_virtio_fn_pkg::WMacHi ||
+                    fw_word == vhp_virtio_fn_pkg::WNetConfig || fw_word == vhp_virtio_fn_pkg::WMtu;
+    zero_q       <= be[0] && wdata[7:0] == '0;
+    at_rest_q    <= r_q.status == '0;
+    fw_half_q    <= fw_word == vhp_virtio_fn_pkg::WMacHi || fw_word == vhp_virtio_fn_pkg::WMtu;
+    fw_ram_q     <= fw_is_gsi || fw_word == vhp_virtio_fn_pkg::WDevFeatLo || fw_word == vhp_virtio_fn_pkg::WDevFeatHi ||
+                    fw_word == vhp_virtio_fn_pkg::WMacLo || fw_word == vhp_virtio_fn_pkg::WNetConfig ||
+                    (fw_word >= vhp_virtio_fn_pkg::WUuid && fw_word < vhp_virtio_fn_pkg::WUuid + word_t'(4));
 
     queue_on_q    <= 1'b0;
     fw_queue_on_q <= 1'b0;
@@ -270,8 +277,8 @@ module vhp_virtio_fn (
   always_comb begin
     ram_we_exec = '0;
     if (exec_wr && !reset_pending_q) begin
-      if (at_size_q) ram_we_exec = {be[3:2] & {2{queue_ok_q}}, be[1:0] & {2{size_free}}};
-      if (at_ring_q && queue_ok_q && !queue_on_q) ram_we_exec = be;
+      if (at_q[6]) ram_we_exec = {be[3:2] & {2{queue_ok_q}}, be[1:0] & {2{size_free}}};
+      if (at_q[13:8] != '0 && queue_ok_q && !queue_on_q) ram_we_exec = be;
     end
     if (exec_fw) ram_we_exec = be & {{2{fw_ram_q}}, {2{fw_ram_q || fw_half_q}}};
   end
@@ -303,30 +310,30 @@ module vhp_virtio_fn (
     if (exec_wr) begin
       if (reset_pending_q) begin
         // Only the firmware ends a reset; another write of 0 asks for what is under way.
-        ignored = !(page_q == vhp_virtio_fn_pkg::PgCommon && c == 5'd5 && be[0] && wdata[7:0] == '0);
+        ignored = !(at_q[5] && zero_q);
       end else begin
         unique case (page_q)
           vhp_virtio_fn_pkg::PgCommon: begin
-            unique case (c)
-              5'd0: wr_dev_sel = 1'b1;
-              5'd2: wr_drv_sel = 1'b1;
-              5'd3: begin
+            unique case (1'b1)
+              at_q[0]: wr_dev_sel = 1'b1;
+              at_q[2]: wr_drv_sel = 1'b1;
+              at_q[3]: begin
                 wr_drv_feat = r_q.drv_sel[31:1] == '0 && (r_q.status & StFeaturesOk) == '0;
                 ignored     = !wr_drv_feat;
               end
-              5'd4: begin
+              at_q[4]: begin
                 wr_vector = be[1:0] != '0;
                 ignored   = be[3:2] != '0;
               end
-              5'd5: begin
+              at_q[5]: begin
                 wr_queue_sel = be[3:2] != '0;
                 ignored      = be[1];
                 if (be[0]) begin
-                  if (wdata[7:0] != '0) begin
+                  if (!zero_q) begin
                     status_wr    = 1'b1;
                     event_set[0] = 1'b1;
                     ignored      = be[1] || status_bad;
-                  end else if (r_q.status != '0) begin
+                  end else if (!at_rest_q) begin
                     reset_req    = 1'b1;
                     event_set[1] = 1'b1;
                   end else begin
@@ -334,25 +341,25 @@ module vhp_virtio_fn (
                   end
                 end
               end
-              5'd6: begin
+              at_q[6]: begin
                 ignored = ram_we_exec != be;
               end
-              5'd7: begin
+              at_q[7]: begin
                 enable_set   = enable_good_q && queue_ok_q;
                 event_set[4] = enable_set && !queue_on_q;
                 ignored      = !enable_set || be[3:2] != '0;
               end
-              5'd8, 5'd9, 5'd10, 5'd11, 5'd12, 5'd13: begin
+              at_q[8], at_q[9], at_q[10], at_q[11], at_q[12], at_q[13]: begin
                 ignored = !(queue_ok_q && !queue_on_q);
               end
-              5'd14: begin
+              at_q[14]: begin
                 if (be[1:0] != '0) begin
                   if (conn_bad_q)                  ignored = 1'b1;
                   else if (r_q.peer_conn == 16'd1) event_set[5] = 1'b1;
                 end
                 if (be[3:2] != '0) ignored = 1'b1;
               end
-              5'd15: begin
+              at_q[15]: begin
                 wr_peer_sel = be[1:0] != '0;
                 ignored     = be[3:2] != '0;
               end
@@ -400,27 +407,21 @@ module vhp_virtio_fn (
     end
 
     if (exec_fw) begin
-      unique case (fw_word)
-        vhp_virtio_fn_pkg::WEvents: event_clr = wdata[5:0] & {6{be[0]}};
-        vhp_virtio_fn_pkg::WControl: begin
-          if (be[0]) begin
-            clear_regs = wdata[0];
-            if (wdata[1] || wdata[3]) begin
-              generation_inc = 1'b1;
-              isr_set       |= IsrConfig;
-              cfg_irq        = 1'b1;
-            end
-            if (wdata[2]) begin
-              isr_set |= IsrPeer;
-              cfg_irq  = 1'b1;
-            end
-            if (wdata[4]) isr_set |= IsrQueue;
-          end
+      if (fw_word == vhp_virtio_fn_pkg::WEvents) event_clr = wdata[5:0] & {6{be[0]}};
+      if (fw_control_q && be[0]) begin
+        clear_regs = wdata[0];
+        if (wdata[1] || wdata[3]) begin
+          generation_inc = 1'b1;
+          isr_set       |= IsrConfig;
+          cfg_irq        = 1'b1;
         end
-        vhp_virtio_fn_pkg::WMacLo, vhp_virtio_fn_pkg::WMacHi, vhp_virtio_fn_pkg::WNetConfig,
-        vhp_virtio_fn_pkg::WMtu: generation_inc = 1'b1;
-        default: ;
-      endcase
+        if (wdata[2]) begin
+          isr_set |= IsrPeer;
+          cfg_irq  = 1'b1;
+        end
+        if (wdata[4]) isr_set |= IsrQueue;
+      end
+      if (fw_config_q) generation_inc = 1'b1;
     end
   end
 
@@ -530,7 +531,7 @@ module vhp_virtio_fn (
     for (int i = 0; i < int'(vhp_pkg::FnVqs); i++) if (enable_set && queue == 4'(i)) enable_q[i] <= 1'b1;
     if (status_wr) r_q.status      <= r_q.status | status_add;
     if (reset_req) reset_pending_q <= 1'b1;
-    if (exec_fw && fw_word == vhp_virtio_fn_pkg::WControl && be[0] && wdata[3]) r_q.status <= r_q.status | StNeedsReset;
+    if (exec_fw && fw_control_q && be[0] && wdata[3]) r_q.status <= r_q.status | StNeedsReset;
 
     r_q.events <= (r_q.events & ~event_clr) | event_set | {2'b00, kick_ctrl_tx_i, kick_ctrl_rx_i, 2'b00};
     isr_q      <= (isr_clr ? 3'b000 : isr_q) | isr_set | (isr_queue_i ? IsrQueue : 3'b000);

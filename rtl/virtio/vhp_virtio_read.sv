@@ -2,9 +2,10 @@
 //
 // Read data of a vhost-pci-net function.
 //
-// Purpose     In two steps. First, from the held request: the word that comes from registers, and how the two RAM words that
-//             were read for the access come into it. Then, when take_i tells that both words are there, the response.
-// Handshake   Everything but a_i, b_i and isr_i is there in the cycle before take_i; rsp_o holds from the cycle after it.
+// Purpose     In three steps. From the held request, for the driver's map and the firmware's: the word that comes from
+//             registers, and how the two RAM words that were read for the access come into it. Then the choice of the map.
+//             When take_i tells that both words are there, the response.
+// Handshake   Everything but a_i, b_i and isr_i is there two cycles before take_i; rsp_o holds from the cycle after it.
 //             ISR status is taken in the cycle of take_i, in which it is cleared too: no bit is lost between.
 // Reset       None; there is nothing that outlives an access.
 
@@ -47,106 +48,109 @@ module vhp_virtio_read (
     FIsr
   } form_e;
 
-  // ---------------------------------------------------------------- first step
-  form_e       form, form_q;
-  logic [31:0] data, data_q;
+  // ---------------------------------------------------------------- first and second step
+  form_e       fw_form, host_form, fw_form_q, host_form_q, form_q;
+  logic [31:0] fw_data, host_data, fw_data_q, host_data_q, data_q;
   logic        err_q;
   always_comb begin
-    form = FReg;
-    data = '0;
-    if (err_i || write_i) begin
-      data = '0;
-    end else if (fw_i) begin
-      unique case (word_i)
-        vhp_virtio_fn_pkg::WEvents:       data = {26'd0, regs_i.events};
-        vhp_virtio_fn_pkg::WEventEnable:  data = {26'd0, regs_i.event_enable};
-        vhp_virtio_fn_pkg::WStatus:       data = {24'd0, regs_i.status};
-        vhp_virtio_fn_pkg::WControl:      data = '0;
-        vhp_virtio_fn_pkg::WDrvFeatLo:    data = regs_i.drv_feat[31:0];
-        vhp_virtio_fn_pkg::WDrvFeatHi:    data = regs_i.drv_feat[63:32];
-        vhp_virtio_fn_pkg::WPeerConn:     data = {16'd0, regs_i.peer_conn};
-        vhp_virtio_fn_pkg::WPeerNumRx:    data = {16'd0, regs_i.peer_num_rx};
-        vhp_virtio_fn_pkg::WConfigVector: data = {16'd0, vhp_virtio_fn_pkg::usable_vector(regs_i.config_vector)};
-        vhp_virtio_fn_pkg::WMacHi,
-        vhp_virtio_fn_pkg::WMtu:          form = FALow;
-        vhp_virtio_fn_pkg::WNumQueues:    data = {16'd0, regs_i.num_queues};
-        vhp_virtio_fn_pkg::WPeerIrqCtrl:  data = {31'd0, regs_i.peer_irq_en};
-        vhp_virtio_fn_pkg::WIgnored:      data = regs_i.ignored;
-        vhp_virtio_fn_pkg::WIrqSent:      data = regs_i.irq_sent;
-        vhp_virtio_fn_pkg::WIrqRefused:   data = regs_i.irq_refused;
-        vhp_virtio_fn_pkg::WDoorbells:    data = regs_i.doorbells;
-        vhp_virtio_fn_pkg::WPeerBells:    data = regs_i.peer_bells;
-        default: begin
-          form = FA;
-          if (fw_queue_i && word_i[2:0] == 3'd0) form = FVector;
-          if (fw_queue_i && word_i[2:0] == 3'd1) begin
-            form = FReg;
-            data = {31'd0, fw_queue_on_i};
+    fw_form = FReg;
+    fw_data = '0;
+    unique case (word_i)
+      vhp_virtio_fn_pkg::WEvents:       fw_data = {26'd0, regs_i.events};
+      vhp_virtio_fn_pkg::WEventEnable:  fw_data = {26'd0, regs_i.event_enable};
+      vhp_virtio_fn_pkg::WStatus:       fw_data = {24'd0, regs_i.status};
+      vhp_virtio_fn_pkg::WControl:      fw_data = '0;
+      vhp_virtio_fn_pkg::WDrvFeatLo:    fw_data = regs_i.drv_feat[31:0];
+      vhp_virtio_fn_pkg::WDrvFeatHi:    fw_data = regs_i.drv_feat[63:32];
+      vhp_virtio_fn_pkg::WPeerConn:     fw_data = {16'd0, regs_i.peer_conn};
+      vhp_virtio_fn_pkg::WPeerNumRx:    fw_data = {16'd0, regs_i.peer_num_rx};
+      vhp_virtio_fn_pkg::WConfigVector: fw_data = {16'd0, vhp_virtio_fn_pkg::usable_vector(regs_i.config_vector)};
+      vhp_virtio_fn_pkg::WMacHi,
+      vhp_virtio_fn_pkg::WMtu:          fw_form = FALow;
+      vhp_virtio_fn_pkg::WNumQueues:    fw_data = {16'd0, regs_i.num_queues};
+      vhp_virtio_fn_pkg::WPeerIrqCtrl:  fw_data = {31'd0, regs_i.peer_irq_en};
+      vhp_virtio_fn_pkg::WIgnored:      fw_data = regs_i.ignored;
+      vhp_virtio_fn_pkg::WIrqSent:      fw_data = regs_i.irq_sent;
+      vhp_virtio_fn_pkg::WIrqRefused:   fw_data = regs_i.irq_refused;
+      vhp_virtio_fn_pkg::WDoorbells:    fw_data = regs_i.doorbells;
+      vhp_virtio_fn_pkg::WPeerBells:    fw_data = regs_i.peer_bells;
+      default: begin
+        fw_form = FA;
+        if (fw_queue_i && word_i[2:0] == 3'd0) fw_form = FVector;
+        if (fw_queue_i && word_i[2:0] == 3'd1) begin
+          fw_form = FReg;
+          fw_data = {31'd0, fw_queue_on_i};
+        end
+      end
+    endcase
+
+    host_form = FReg;
+    host_data = '0;
+    unique case (page_i)
+      vhp_virtio_fn_pkg::PgCapList: host_data = vhp_virtio_caps_pkg::list_dword(8'h0, 8'(dw_i));
+      vhp_virtio_fn_pkg::PgCommon: begin
+        unique case (dw_i[4:0])
+          5'd0:  host_data = regs_i.dev_sel;
+          5'd1:  host_form = regs_i.dev_sel[31:1] == '0 ? FA : FReg;
+          5'd2:  host_data = regs_i.drv_sel;
+          5'd3:  host_data = regs_i.drv_sel[31:1] != '0 ? '0 :
+                        regs_i.drv_sel[0] ? regs_i.drv_feat[63:32] : regs_i.drv_feat[31:0];
+          5'd4:  host_data = {8'd0, num_queues_i, vhp_virtio_fn_pkg::usable_vector(regs_i.config_vector)};
+          5'd5:  host_data = {regs_i.queue_sel, regs_i.generation, regs_i.status};
+          5'd6: begin
+            host_form = queue_ok_i ? FVector : FReg;
+            host_data = {vhp_virtio_fn_pkg::NoVector, 16'd0};
           end
-        end
-      endcase
-    end else begin
-      unique case (page_i)
-        vhp_virtio_fn_pkg::PgCapList: data = vhp_virtio_caps_pkg::list_dword(8'h0, 8'(dw_i));
-        vhp_virtio_fn_pkg::PgCommon: begin
-          unique case (dw_i[4:0])
-            5'd0:  data = regs_i.dev_sel;
-            5'd1:  form = regs_i.dev_sel[31:1] == '0 ? FA : FReg;
-            5'd2:  data = regs_i.drv_sel;
-            5'd3:  data = regs_i.drv_sel[31:1] != '0 ? '0 :
-                          regs_i.drv_sel[0] ? regs_i.drv_feat[63:32] : regs_i.drv_feat[31:0];
-            5'd4:  data = {8'd0, num_queues_i, vhp_virtio_fn_pkg::usable_vector(regs_i.config_vector)};
-            5'd5:  data = {regs_i.queue_sel, regs_i.generation, regs_i.status};
-            5'd6: begin
-              form = queue_ok_i ? FVector : FReg;
-              data = {vhp_virtio_fn_pkg::NoVector, 16'd0};
-            end
-            5'd7:  data = queue_ok_i ? {regs_i.queue_sel, 15'd0, queue_on_i} : '0;
-            5'd8, 5'd9, 5'd10, 5'd11, 5'd12, 5'd13: form = queue_ok_i ? FA : FReg;
-            5'd14: data = {regs_i.peer_num_rx, regs_i.peer_conn};
-            5'd15: begin
-              form = gsi_ok_i ? FGsiLow : FReg;
-              data = {16'hffff, regs_i.peer_sel};
-            end
-            5'd16: form = gsi_ok_i ? FCross : FGsiNone;
-            5'd17, 5'd18, 5'd19: form = FCross;
-            5'd20: form = FAHigh;
-            default: ;
-          endcase
-        end
-        vhp_virtio_fn_pkg::PgIsr: form = FIsr;
-        vhp_virtio_fn_pkg::PgDevice: begin
-          unique case (dw_i[1:0])
-            2'd0: form = FA;
-            2'd1: form = FMac;
-            2'd2: form = FMtu;
-            default: ;
-          endcase
-        end
-        vhp_virtio_fn_pkg::PgPeer: begin
-          unique case (dw_i[2:0])
-            3'd0: data = {regs_i.peer_num_rx, regs_i.peer_conn};
-            3'd1: data = {16'd0, regs_i.peer_sel};
-            3'd2: begin
-              form = gsi_ok_i ? FA : FReg;
-              data = '1;
-            end
-            3'd3: ;
-            default: form = FA;
-          endcase
-        end
-        default: ;
-      endcase
-    end
+          5'd7:  host_data = queue_ok_i ? {regs_i.queue_sel, 15'd0, queue_on_i} : '0;
+          5'd8, 5'd9, 5'd10, 5'd11, 5'd12, 5'd13: host_form = queue_ok_i ? FA : FReg;
+          5'd14: host_data = {regs_i.peer_num_rx, regs_i.peer_conn};
+          5'd15: begin
+            host_form = gsi_ok_i ? FGsiLow : FReg;
+            host_data = {16'hffff, regs_i.peer_sel};
+          end
+          5'd16: host_form = gsi_ok_i ? FCross : FGsiNone;
+          5'd17, 5'd18, 5'd19: host_form = FCross;
+          5'd20: host_form = FAHigh;
+          default: ;
+        endcase
+      end
+      vhp_virtio_fn_pkg::PgIsr: host_form = FIsr;
+      vhp_virtio_fn_pkg::PgDevice: begin
+        unique case (dw_i[1:0])
+          2'd0: host_form = FA;
+          2'd1: host_form = FMac;
+          2'd2: host_form = FMtu;
+          default: ;
+        endcase
+      end
+      vhp_virtio_fn_pkg::PgPeer: begin
+        unique case (dw_i[2:0])
+          3'd0: host_data = {regs_i.peer_num_rx, regs_i.peer_conn};
+          3'd1: host_data = {16'd0, regs_i.peer_sel};
+          3'd2: begin
+            host_form = gsi_ok_i ? FA : FReg;
+            host_data = '1;
+          end
+          3'd3: ;
+          default: host_form = FA;
+        endcase
+      end
+      default: ;
+    endcase
   end
 
   always_ff @(posedge clk_i) begin
-    form_q <= form;
-    data_q <= data;
+    fw_form_q   <= fw_form;
+    fw_data_q   <= fw_data;
+    host_form_q <= host_form;
+    host_data_q <= host_data;
+    // The second step. Nothing comes back of a write, nor from where nothing is.
+    form_q <= err_i || write_i ? FReg : fw_i ? fw_form_q : host_form_q;
+    data_q <= err_i || write_i ? '0 : fw_i ? fw_data_q : host_data_q;
     err_q  <= err_i;
   end
 
-  // ---------------------------------------------------------------- second step
+  // ---------------------------------------------------------------- third step
   logic [31:0] rdata;
   always_comb begin
     unique case (form_q)
