@@ -35,6 +35,9 @@ $(CTL_OBJ)/proxy.hex: $(CTL_DIR)/proxy.c $(CTL_DIR)/proxy.ld $(REGS_H) firmware/
 	@$(VENV)/python3 firmware/bin2hex.py $(@:.hex=.bin) $@
 
 TESTS += rtl-control-fn rtl-control-soc rtl-control-log
+TEST_SRCS_rtl-control-fn  := $(CTL_DIR)/tb_virtio_fn.sv
+TEST_SRCS_rtl-control-soc := $(CTL_DIR)/tb_control.sv
+TEST_SRCS_rtl-control-log := $(CTL_DIR)/tb_dirty_log.sv
 TEST_DEPS_rtl-control-fn  := $(B)/tests/tb_virtio_fn
 TEST_CMD_rtl-control-fn   := $(B)/tests/tb_virtio_fn +seed=$(or $(SEED),1)
 TEST_DEPS_rtl-control-soc := $(B)/tests/tb_control $(CTL_OBJ)/proxy.hex
