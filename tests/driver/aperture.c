@@ -19,57 +19,127 @@
 
 static struct sim sim;
 static struct host host;
-static struct guest g;
-static struct peer p;
+static struct guest g, other_g; /* ports 0 and 1 */
+static struct peer p, other_p;
+
+static void connect(struct guest *guest, struct peer *peer, uint64_t features, uint32_t flags)
+{
+	struct vhp_mbox_port_config c = { .flags = flags, .vhost_pci_id = 0x42 + peer->port };
+
+	guest_reset(guest);
+	assert_int_equal(peer_stop(peer, 0), 0);
+	peer_new_rings(peer);
+	assert_int_equal(peer_config(peer, &c), 0);
+	assert_int_equal(guest_init(guest, features, 32), 0);
+	assert_int_equal(peer_start(peer, 1), 0);
+	assert_true(guest_wait_connection(guest, 1));
+}
 
 /* Nothing of the case before; then connected. */
 static void begin(uint64_t features, uint32_t flags)
 {
-	struct vhp_mbox_port_config c = { .flags = flags, .vhost_pci_id = 0x42 };
 	struct vhp_mbox_event e;
 
-	guest_reset(&g);
-	assert_int_equal(peer_stop(&p, 0), 0);
-	peer_new_rings(&p);
-	assert_int_equal(peer_config(&p, &c), 0);
-	assert_int_equal(guest_init(&g, features, 32), 0);
-	assert_int_equal(peer_start(&p, 1), 0);
-	assert_true(guest_wait_connection(&g, 1));
+	connect(&g, &p, features, flags);
 	while (host_event(&host, &e))
 		;
+}
+
+static uint64_t read_of(struct guest *guest, uint64_t offset, unsigned int width)
+{
+	uint64_t v = 0;
+
+	if (vhp_dev_read(guest->dev, VHOST_PCI_APERTURE_BAR, offset, width, &v) < 0)
+		v = ~0ull;
+	return width == 8 ? v : v & ((1ull << 8 * width) - 1);
 }
 
 /* What BAR 2 gives at @p offset; all ones for a refused read. */
 static uint64_t bar_read(uint64_t offset, unsigned int width)
 {
-	uint64_t v = 0;
-
-	if (vhp_dev_read(g.dev, VHOST_PCI_APERTURE_BAR, offset, width, &v) < 0)
-		v = ~0ull;
-	return width == 8 ? v : v & ((1ull << 8 * width) - 1);
+	return read_of(&g, offset, width);
 }
 
-/* Default: the driver hears of no memory, and no read of the BAR gives any of it. */
+/* Offset in BAR 2 of the only region, as PEER_MEM_INFO says. */
+static uint64_t region_offset(const struct guest *guest)
+{
+	struct vhost_pci_mem_region row;
+
+	assert_int_equal(guest->log[1].len, 12 + 9 + 8 + 24);
+	memcpy(&row, guest->log[1].bytes + 29, sizeof(row));
+	return row.bar_offset;
+}
+
+static void put_secret(struct peer *peer, uint64_t offset)
+{
+	memset(peer->mem.va + offset, 0x5c, 64);
+}
+
+/* Neither peer's memory shows or changes, wherever in the BAR it is looked for: the secret's place, all ends and powers of 2. */
+static void all_dark(uint64_t size, uint64_t secret)
+{
+	for (unsigned int width = 1; width <= 8; width *= 2) {
+		uint64_t ones = width == 8 ? ~0ull : (1ull << 8 * width) - 1;
+
+		assert_true(bar_read(0, width) == ones);
+		assert_true(bar_read(size - width, width) == ones);
+		for (unsigned int at = 0; at < 8; at++)
+			assert_true(bar_read(secret + at, width) == ones);
+		for (uint64_t step = 4096; step < size; step *= 2) {
+			assert_true(bar_read(step, width) == ones);
+			assert_true(bar_read(step + secret, width) == ones);
+			assert_true(bar_read(step - width / 2, width) == ones);
+		}
+		(void)vhp_dev_write(g.dev, VHOST_PCI_APERTURE_BAR, secret, width, 0);
+	}
+	/* Reading has pushed the writes. */
+	(void)bar_read(secret, 4);
+	for (unsigned int i = 0; i < 64; i++) {
+		assert_int_equal(p.mem.va[secret + i], 0x5c);
+		assert_int_equal(other_p.mem.va[secret + i], 0x5c);
+	}
+}
+
+/*
+ * Default: the driver hears of no memory, and no access of the BAR reaches any; not its own peer's, connected or not, nor that
+ * of a port whose aperture is on; and not after its own was.
+ */
 static void aperture_off(void **state)
 {
-	uint64_t size = vhp_dev_bar_size(g.dev, VHOST_PCI_APERTURE_BAR), secret = mem_alloc(&p.mem, 64, 64);
+	const struct vhp_mbox_port_config off = { .vhost_pci_id = 0x42 };
+	uint64_t size = vhp_dev_bar_size(g.dev, VHOST_PCI_APERTURE_BAR), secret = p.mem.size / 2, window;
 	const struct guest_message *m = &g.log[1];
 
 	(void)state;
+	assert_true(size >= 2 * p.mem.size);
+	put_secret(&p, secret);
+	put_secret(&other_p, secret);
+	connect(&other_g, &other_p, FEATURES, VHP_PORT_APERTURE);
+	window = region_offset(&other_g) + secret;
+	assert_int_equal(read_of(&other_g, window, 4), 0x5c5c5c5c);
+
 	begin(FEATURES, 0);
-	memset(mem_at(&p.mem, secret), 0x5c, 64);
 	assert_int_equal(m->len, 29);
 	for (unsigned int i = 12; i < 29; i++)
 		assert_int_equal(m->bytes[i], 0);
-	if (size == 0)
-		return;
-	for (unsigned int width = 1; width <= 8; width *= 2) {
-		assert_true(bar_read(secret - p.mem.gpa, width) == (width == 8 ? ~0ull : (1ull << 8 * width) - 1));
-		assert_true(bar_read(size - width, width) == (width == 8 ? ~0ull : (1ull << 8 * width) - 1));
-	}
-	(void)vhp_dev_write(g.dev, VHOST_PCI_APERTURE_BAR, secret - p.mem.gpa, 4, 0);
-	assert_int_equal(*(uint32_t *)mem_at(&p.mem, secret), 0x5c5c5c5c);
+	all_dark(size, secret);
+	assert_true(bar_read(window, 4) == 0xffffffff);
 	assert_int_equal(guest_connection(&g), 1);
+
+	begin(FEATURES, VHP_PORT_APERTURE);
+	window = region_offset(&g) + secret;
+	assert_int_equal(bar_read(window, 4), 0x5c5c5c5c);
+	assert_int_equal(peer_stop(&p, 0), 0);
+	assert_true(bar_read(window, 4) == 0xffffffff);
+	assert_int_equal(peer_config(&p, &off), 0);
+	all_dark(size, secret);
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_true(guest_wait_connection(&g, 1));
+	all_dark(size, secret);
+	assert_true(bar_read(window, 4) == 0xffffffff);
+
+	assert_int_equal(read_of(&other_g, region_offset(&other_g) + secret, 4), 0x5c5c5c5c);
+	assert_int_equal(peer_stop(&other_p, 0), 0);
 }
 
 /* With management's leave: PEER_MEM_INFO says where, every width reads and writes, nothing lies beside the windows. */
@@ -235,7 +305,9 @@ static int open_all(void **state)
 	(void)state;
 	host_open(&host, &sim);
 	guest_open(&g, &sim, 0);
+	guest_open(&other_g, &sim, 1);
 	peer_open(&p, &host, 0, PEER_FEATURES, 64);
+	peer_open(&other_p, &host, 1, PEER_FEATURES, 64);
 	return 0;
 }
 
@@ -243,7 +315,9 @@ static int close_all(void **state)
 {
 	(void)state;
 	guest_close(&g);
+	guest_close(&other_g);
 	peer_close(&p);
+	peer_close(&other_p);
 	host_close(&host);
 	return 0;
 }
