@@ -22,10 +22,11 @@ static struct peer p;
 
 #define ALL_FEATURES (~(1ull << VHP_F_RING_EVENT_IDX))
 #define TIMEOUT_MS 2
+#define VHOST_PCI_ID 0x0123456789abcdefull
 
 static const struct vhp_mbox_port_config config = {
 	.flags = VHP_PORT_MAC | VHP_PORT_PV_INTERRUPT,
-	.vhost_pci_id = 0x0123456789abcdefull,
+	.vhost_pci_id = VHOST_PCI_ID,
 	.uuid_hi = 0x1112131415161718ull,
 	.uuid_lo = 0x2122232425262728ull,
 	.mac = { 0x52, 0x54, 0x00, 0x01, 0x02, 0x03 },
@@ -129,19 +130,29 @@ static void version_1_required(void **state)
 	assert_true(guest_init(&g, ALL_FEATURES & ~(1ull << VHP_F_VERSION_1), 16) < 0);
 }
 
+/* "the device MUST allow reading of any device-specific configuration field" from FEATURES_OK on (and ours does before, too). */
 static void config_layout(void **state)
 {
-	static const uint8_t mac[6] = { 0x52, 0x54, 0x00, 0x01, 0x02, 0x03 };
-	struct vhost_pci_net_config c;
+	const struct vhost_pci_net_config want = {
+		.mac = { 0x52, 0x54, 0x00, 0x01, 0x02, 0x03 },
+		.max_queue_pairs = 2,
+		.mtu = 1500,
+	};
 
 	(void)state;
-	for (unsigned int i = 0; i < sizeof(c); i++)
-		((uint8_t *)&c)[i] = (uint8_t)guest_read(&g, &g.v.device, i, 1);
-	assert_memory_equal(c.mac, mac, 6);
-	assert_int_equal(c.status, 0);
-	assert_int_equal(c.max_queue_pairs, 2);
-	assert_int_equal(c.mtu, 1500);
-	assert_int_equal(guest_read(&g, &g.v.device, 10, 2), 1500);
+	for (unsigned int negotiated = 0; negotiated < 2; negotiated++) {
+		if (negotiated)
+			assert_int_equal(guest_prepare(&g, ALL_FEATURES, 16), 0);
+		assert_int_equal(guest_status(&g), negotiated ? 0xb : 0);
+		for (unsigned int width = 1; width <= 8; width *= 2) {
+			for (unsigned int off = 0; off + width <= sizeof(want); off++) {
+				uint64_t v = 0;
+
+				memcpy(&v, (const uint8_t *)&want + off, width);
+				assert_int_equal(guest_read(&g, &g.v.device, off, width), v);
+			}
+		}
+	}
 }
 
 /* Both views of the peer block at every width and alignment, against the values that the host gave. */
@@ -186,6 +197,42 @@ static void peer_registers_any_access(void **state)
 			assert_int_equal(guest_read(&g, &g.v.peer, off, width), v);
 		}
 	}
+	/*
+	 * The select register is written at every width and alignment, with the fields beside it. Those are the device's, except
+	 * peer_connection, whose place gets a 1, which has no effect.
+	 */
+	for (unsigned int width = 1; width <= 8; width *= 2) {
+		for (unsigned int off = 0; off + width <= sizeof(want); off++) {
+			uint8_t data[8] = { 0 };
+			uint64_t v;
+			bool selects = false;
+
+			for (unsigned int i = 0; i < width; i++) {
+				unsigned int at = off + i;
+
+				data[i] = (uint8_t)(at < 2 ? 0xff : at == 5 ? 0 : at == 4 ? !want[4] : 0xa0 + at);
+				selects |= at == 4;
+			}
+			memcpy(&v, data, 8);
+			common_write(56 + off, width, v);
+			if (selects) {
+				want[4] = !want[4];
+				gsi = 24 + 2 * want[4];
+				memcpy(want + 6, &gsi, 4);
+			}
+			for (unsigned int i = 0; i + 2 <= sizeof(want); i += 8) {
+				v = 0;
+				memcpy(&v, want + i, sizeof(want) - i < 8 ? 2 : 8);
+				assert_int_equal(common(56 + i, sizeof(want) - i < 8 ? 2 : 8), v);
+			}
+		}
+	}
+	/* Its upper byte alone: queue 0x101 or 0x100, which is none. */
+	common_write(VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT + 1, 1, 1);
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT, 2), 0x100 | want[4]);
+	assert_int_equal(common(VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4), VHP_GSI_NONE);
+	common_write(VHOST_PCI_COMMON_PEER_RX_QUEUE_SELECT + 1, 1, 0);
+	assert_int_equal(guest_connection(&g), 1);
 	/* Select through the other view; a queue that is not there has no GSI. */
 	guest_write(&g, &g.v.peer, offsetof(struct vhost_pci_peer_block, peer_rx_queue_select), 2, 0);
 	assert_int_equal(common(VHOST_PCI_COMMON_PEER_RX_QUEUE_GSI, 4), 24);
@@ -319,6 +366,92 @@ static void connection_notifies(void **state)
 	assert_int_equal(guest_read(&g, &g.v.isr, 0, 1), 0);
 }
 
+/* Several rounds of the firmware's loop, in which it would look at whatever waits for it. */
+static void let_it_work(void)
+{
+	struct vhp_mbox_port_status s;
+
+	for (unsigned int i = 0; i < 20; i++)
+		peer_status(&p, &s);
+}
+
+static void no_irqs(void)
+{
+	for (unsigned int v = 0; v < 1 + GUEST_QUEUES; v++)
+		assert_int_equal(guest_irqs(&g, v), 0);
+	for (unsigned int v = 0; v < PEER_VRINGS; v++)
+		assert_int_equal(peer_calls(&p, v), 0);
+	assert_int_equal(guest_read(&g, &g.v.isr, 0, 1), 0);
+}
+
+/* One packet to each side, and room for it, with doorbells; the peer's interrupts are taken. */
+static void offer_packets(void)
+{
+	struct ring *rings[] = { &g.q[VHOST_PCI_VQ_RX(0)], &g.q[VHOST_PCI_VQ_TX(0)], &p.q[0], &p.q[1] };
+
+	for (unsigned int i = 0; i < 4; i++) {
+		struct mem *m = i < 2 ? &g.mem : &p.mem;
+		bool write = i % 3 == 0 ? i == 0 : i == 2;
+		struct seg s = { mem_alloc(m, 2048, 64), write ? 2048 : 112, write };
+
+		assert_true(ring_add(rings[i], &s, 1, s.addr) >= 0);
+	}
+	for (unsigned int v = 0; v < PEER_VRINGS; v++)
+		(void)peer_calls(&p, v);
+	for (unsigned int q = 0; q < 4; q++)
+		guest_kick(&g, q);
+	peer_kick(&p, 0);
+	peer_kick(&p, 1);
+}
+
+static bool packets_crossed(void *arg)
+{
+	(void)arg;
+	return g.q[VHOST_PCI_VQ_RX(0)].used[1] == 1 && g.q[VHOST_PCI_VQ_TX(0)].used[1] == 1 && p.q[0].used[1] == 1 &&
+		p.q[1].used[1] == 1;
+}
+
+static const struct __attribute__((packed)) mac_message {
+	struct vhost_pci_ctrl h;
+	struct vhost_pci_ctrl_mac m;
+} mac_message = { { VHOST_PCI_CTRL_MAC, VHOST_PCI_ID }, { { 0x52, 0x54, 0x09, 0x0a, 0x0b, 0x0c } } };
+
+static bool mac_is_set(void *arg)
+{
+	(void)arg;
+	return guest_read(&g, &g.v.device, 0, 4) == 0x0a095452;
+}
+
+/*
+ * "The device MUST NOT consume buffers or send any used buffer notifications to the driver before DRIVER_OK": the peer is there,
+ * every queue has a buffer and a doorbell.
+ */
+static void nothing_before_driver_ok(void **state)
+{
+	struct vhp_mbox_port_status s;
+
+	(void)state;
+	assert_int_equal(peer_start(&p, 1), 0);
+	assert_int_equal(guest_prepare(&g, ALL_FEATURES, 64), 0);
+	guest_post_ctrl(&g);
+	guest_send_ctrl(&g, &mac_message, sizeof(mac_message));
+	offer_packets();
+	let_it_work();
+	peer_status(&p, &s);
+	assert_int_equal(s.state, VHP_PORT_WAIT_DRIVER);
+	for (unsigned int q = 0; q < g.num_queues; q++)
+		assert_int_equal(g.q[q].used[1], 0);
+	assert_int_equal(p.q[0].used[1], 0);
+	assert_int_equal(p.q[1].used[1], 0);
+	assert_false(mac_is_set(NULL));
+	no_irqs();
+	/* And with it everything, without another doorbell. */
+	guest_driver_ok(&g);
+	assert_true(guest_wait_connection(&g, 1));
+	assert_true(wait_for(mac_is_set, NULL));
+	assert_true(wait_for(packets_crossed, NULL));
+}
+
 /* The driver may come before the peer, as in most cases here, or after it. */
 static void peer_first(void **state)
 {
@@ -409,10 +542,28 @@ static void disconnect_by_peer(void **state)
 /* "After writing 0 to device_status, the driver MUST wait for a read of device_status to return 0" */
 static void driver_reset(void **state)
 {
+	uint16_t used[GUEST_QUEUES], peer_used[PEER_VRINGS];
+
 	(void)state;
 	guest_reset(&g);
 	assert_true(host_wait_event(&host, VHP_EVENT_DRIVER_RESET, 0, NULL));
 	assert_int_equal(guest_connection(&g), 0);
+	/* No notification follows, whatever the peer does, and what the driver had given is not touched. */
+	for (unsigned int v = 0; v < 1 + GUEST_QUEUES; v++)
+		(void)guest_irqs(&g, v);
+	assert_int_equal(guest_read(&g, &g.v.isr, 0, 1), 0);
+	for (unsigned int q = 0; q < g.num_queues; q++)
+		used[q] = g.q[q].used[1];
+	for (unsigned int v = 0; v < PEER_VRINGS; v++)
+		peer_used[v] = p.q[v].used[1];
+	offer_packets();
+	let_it_work();
+	for (unsigned int q = 0; q < g.num_queues; q++)
+		assert_int_equal(g.q[q].used[1], used[q]);
+	for (unsigned int v = 0; v < PEER_VRINGS; v++)
+		assert_int_equal(p.q[v].used[1], peer_used[v]);
+	no_irqs();
+	assert_int_equal(guest_status(&g), 0);
 	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
 	assert_true(guest_wait_connection(&g, 1));
 }
@@ -486,25 +637,15 @@ static void unresponsive_driver(void **state)
 	assert_int_equal(peer_config(&p, &config), 0);
 }
 
-static bool mac_is_set(void *arg)
-{
-	(void)arg;
-	return guest_read(&g, &g.v.device, 0, 4) == 0x0a095452;
-}
-
 /* "if VHOST_PCI_NET_F_CTRL_MAC_ADDR is negotiated, the driver sends a message ... to set the MAC address" */
 static void set_mac(void **state)
 {
-	struct __attribute__((packed)) {
-		struct vhost_pci_ctrl h;
-		struct vhost_pci_ctrl_mac m;
-	} msg = { { VHOST_PCI_CTRL_MAC, config.vhost_pci_id }, { { 0x52, 0x54, 0x09, 0x0a, 0x0b, 0x0c } } };
 	uint64_t generation;
 
 	(void)state;
 	assert_int_equal(guest_init(&g, ALL_FEATURES, 64), 0);
 	generation = common(VIRTIO_PCI_COMMON_CFGGENERATION, 1);
-	guest_send_ctrl(&g, &msg, sizeof(msg));
+	guest_send_ctrl(&g, &mac_message, sizeof(mac_message));
 	assert_true(wait_for(mac_is_set, NULL));
 	assert_int_equal(guest_read(&g, &g.v.device, 4, 2), 0x0c0b);
 	assert_true(common(VIRTIO_PCI_COMMON_CFGGENERATION, 1) != generation);
@@ -554,6 +695,7 @@ int main(int argc, char **argv)
 		CONNECTED(function_level_reset),
 		CONNECTED(driver_reset),
 		CONNECTED(disconnect_by_driver),
+		CASE(nothing_before_driver_ok),
 		CASE(peer_first),
 		CASE(subset_renegotiated),
 		CASE(disconnect_by_driver_silent_host),

@@ -162,7 +162,7 @@ static void setup_queue(struct guest *g, unsigned int q, uint16_t size)
 		wr(g, VIRTIO_PCI_COMMON_Q_ENABLE, 2, 1);
 }
 
-int guest_init(struct guest *g, uint64_t features, uint16_t size)
+int guest_prepare(struct guest *g, uint64_t features, uint16_t size)
 {
 	guest_reset(g);
 	free_queues(g);
@@ -192,9 +192,28 @@ int guest_init(struct guest *g, uint64_t features, uint16_t size)
 		g->num_queues = GUEST_QUEUES;
 	for (unsigned int q = 0; q < g->num_queues; q++)
 		setup_queue(g, q, size);
+	return 0;
+}
+
+void guest_driver_ok(struct guest *g)
+{
 	wr(g, VIRTIO_PCI_COMMON_STATUS, 1, 0xf);
+}
+
+void guest_post_ctrl(struct guest *g)
+{
 	for (unsigned int i = 0; i < 8; i++)
 		post_ctrl(g, mem_alloc(&g->mem, GUEST_CTRL_BUF, 64));
+}
+
+int guest_init(struct guest *g, uint64_t features, uint16_t size)
+{
+	int rc = guest_prepare(g, features, size);
+
+	if (rc < 0)
+		return rc;
+	guest_driver_ok(g);
+	guest_post_ctrl(g);
 	return 0;
 }
 

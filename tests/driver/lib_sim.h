@@ -77,8 +77,13 @@ struct guest {
 /** Connect to the function of @p port; queues are set up by guest_init. */
 void guest_open(struct guest *g, const struct sim *sim, unsigned int port);
 void guest_close(struct guest *g);
-/** Reset, features (of those offered), queues of @p size entries, control buffers, DRIVER_OK. */
+/** Reset, features (of those offered), queues of @p size entries, DRIVER_OK, control buffers. */
 int guest_init(struct guest *g, uint64_t features, uint16_t size);
+/** guest_init up to the queues: FEATURES_OK stands, DRIVER_OK does not. */
+int guest_prepare(struct guest *g, uint64_t features, uint16_t size);
+void guest_driver_ok(struct guest *g);
+/** Give the device buffers for control messages. */
+void guest_post_ctrl(struct guest *g);
 void guest_reset(struct guest *g);
 uint64_t guest_read(struct guest *g, const struct vhp_virtio_area *a, unsigned int off, unsigned int width);
 void guest_write(struct guest *g, const struct vhp_virtio_area *a, unsigned int off, unsigned int width, uint64_t v);
