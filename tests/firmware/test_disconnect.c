@@ -284,8 +284,10 @@ static void out_of_every_state(void **state)
 	}
 }
 
+/* By the host, by the driver's wish, by FLR, by the driver's reset. */
 static void many_reconnects(void **state)
 {
+	unsigned int ways[4] = { 0 };
 	struct drv d;
 	uint64_t seed = 1;
 
@@ -300,9 +302,24 @@ static void many_reconnects(void **state)
 		assert_int_equal(card.port[0].state, VHP_PORT_CONNECTED);
 		for (unsigned int l = 0; l < 4; l++)
 			soc.drain_polls[l] = (unsigned int)(seed >> (33 + 3 * l)) & 7;
-		if (seed >> 60 & 1) {
-			assert_int_equal(host_stop(&card, 0, (uint32_t)(seed >> 61 & 1)), VHP_ST_OK);
-		} else {
+		ways[seed >> 60 & 3]++;
+		switch (seed >> 60 & 3) {
+		case 0:
+			assert_int_equal(host_stop(&card, 0, (uint32_t)(seed >> 62 & 1)), VHP_ST_OK);
+			break;
+		case 1:
+			sim_fn_event(0, VHP_FN__EVENTS__DISCONNECT_bm);
+			sim_run(&card);
+			assert_int_equal(host_stop(&card, 0, 0), VHP_ST_OK);
+			assert_int_equal(sim_fn_get(0, FN_OFF(peer_connection)), 0);
+			break;
+		case 2:
+			sim_flr(1);
+			sim_run(&card);
+			assert_int_equal(soc.soc[offsetof(vhp_soc_t, flr_pending) / 4], 0);
+			break;
+		}
+		if (seed >> 60 & 3) {
 			drv_reset(&d, &card);
 			drv_start(&d, 0, DRV_ALL);
 			drv_post(&d, 8, 256);
@@ -310,6 +327,8 @@ static void many_reconnects(void **state)
 		while (sim_event() != 0)
 			;
 	}
+	for (unsigned int i = 0; i < 4; i++)
+		assert_in_range(ways[i], 100, 200);
 	assert_int_equal(card.port[0].connects, 600);
 	assert_int_equal(card.port[0].disconnects, 600);
 	assert_int_equal(soc.acts[0][ACT_NEEDS_RESET], 0);

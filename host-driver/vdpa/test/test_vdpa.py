@@ -351,6 +351,33 @@ def test_memory_taken_back(rig):
     rig.until(f"as few descriptors as before: {before}", lambda: len(rig.descriptors()) <= len(before))
 
 
+def test_many_front_ends(rig):
+    """A hundred front ends in a row, which leave in every way: the daemon keeps neither descriptors nor memory of them."""
+    rounds, gone, resident = 100, rig.daemon.count("the front end is gone"), []
+    for n in range(rounds):
+        front = FrontEnd(rig.path("vm0.sock"))
+        if n % 8 == 0:
+            check(front.number(GET_FEATURES) & F_VERSION_1, "no features")
+        elif n % 4:
+            front.send(SET_PROTOCOL_FEATURES, struct.pack("<Q", front.PROTOCOL))
+            check(front.do(SET_MEM_TABLE, struct.pack("<II", 1, 0) + front.region(), [front.memory.fd]) == 0, "memory refused")
+        else:
+            front.start()
+        if n % 16 == 4:
+            check(front.stop() == (0, 0), "vring bases")
+        front.close()
+        rig.daemon.wait_for("the front end is gone", gone + n + 1)
+        if n in (rounds // 5, rounds - 1):
+            rig.free()
+            resident.append((rig.resident(), len(rig.descriptors())))
+    print(f"  {rounds} front ends: {resident[0][0]} kB, {resident[0][1]} descriptors; at the end {resident[1][0]} kB, {resident[1][1]}")
+    rig.until("as few descriptors as before", lambda: len(rig.descriptors()) <= resident[0][1])
+    check(resident[1][0] - resident[0][0] < 512, f"memory: {resident} kB")
+    front = start(rig)
+    front.round_trip(0)
+    end(rig, front)
+
+
 def test_driver_disconnects(rig):
     """The driver writes 0 to peer_connection: closed, the front end idle; its reset connects again."""
     front = start(rig)
