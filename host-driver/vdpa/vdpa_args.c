@@ -2,6 +2,7 @@
 #include "vdpa_args.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -238,6 +239,30 @@ static int parse(struct parser *p, const struct rte_kvargs *kv, bool need_socket
 				return fail(p,
 					    "vhost_pci_id%u and vhost_pci_id%u are the same: each port needs its own",
 					    m, n);
+		}
+	}
+	return 0;
+}
+
+/* FNV-1a; the low digit is the port. */
+int vdpa_args_ids(struct vdpa_args *args, const char *where, char *err, size_t errlen)
+{
+	uint64_t hash = 0xcbf29ce484222325ull;
+
+	for (const char *c = where; *c; c++)
+		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
+	for (unsigned int n = 0; n < VDPA_MAX_PORTS; n++) {
+		if (!args->port[n].has_id)
+			args->port[n].vhost_pci_id = (hash & ~0xfull) | n;
+		for (unsigned int m = 0; m < n; m++) {
+			if (!args->port[n].used || !args->port[m].used ||
+			    args->port[n].vhost_pci_id != args->port[m].vhost_pci_id)
+				continue;
+			snprintf(err, errlen,
+				 "vhost_pci_id%u=0x%" PRIx64 " is what port %u has: each port needs its own",
+				 args->port[n].has_id ? n : m, args->port[n].vhost_pci_id,
+				 args->port[n].has_id ? m : n);
+			return -EINVAL;
 		}
 	}
 	return 0;

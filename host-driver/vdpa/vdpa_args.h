@@ -55,6 +55,15 @@ struct vdpa_args {
 int vdpa_args_parse(const char *text, bool need_socket, struct vdpa_args *args, char *err, size_t errlen);
 
 /**
+ * Give each port without `vhost_pci_id=` one: the same for the same port of the same card after every start, another one for
+ * every other.
+ *
+ * @param where  what the card is known by: its PCI address, or the absolute path of its socket
+ * @return 0; -EINVAL two ports have the same then
+ */
+int vdpa_args_ids(struct vdpa_args *args, const char *where, char *err, size_t errlen);
+
+/**
  * Check one value of one key, without the number of a port, as far as that is possible alone.
  *
  * @param what  how messages name it: "mac1=", "--mac"

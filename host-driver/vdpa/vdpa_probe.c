@@ -85,20 +85,20 @@ int vdpa_port_visit(int id, int (*fn)(struct vdpa_port *port, void *arg), void *
 
 /* ----------------------------------------------------------------------------------------------------------- ports */
 
-/*
- * The default: the same for the same port of the same card (its PCI address, or where its socket is) after every start, and
- * another one for every other. FNV-1a; the low digit is the port.
- */
-static uint64_t default_id(const struct vdpa_card *card, unsigned int index)
+/* The id of a port must not depend on how its card was named. */
+static int give_ids(struct vdpa_card *card, char *err, size_t errlen)
 {
 	char where[PATH_MAX];
-	uint64_t hash = 0xcbf29ce484222325ull;
 
-	if (!card->socket || !realpath(card->socket, where))
-		snprintf(where, sizeof(where), "%s", card->socket ? card->socket : card->name);
-	for (const char *c = where; *c; c++)
-		hash = (hash ^ (uint8_t)*c) * 0x100000001b3ull;
-	return (hash & ~0xfull) | index;
+	if (!card->socket)
+		return vdpa_args_ids(&card->args, card->name, err, errlen);
+	if (!realpath(card->socket, where)) {
+		int rc = -errno;
+
+		snprintf(err, errlen, "%s: cannot tell where it is: %s", card->socket, strerror(-rc));
+		return rc;
+	}
+	return vdpa_args_ids(&card->args, where, err, errlen);
 }
 
 static struct vdpa_port *new_port(struct vdpa_card *card, unsigned int index, bool first)
@@ -214,10 +214,6 @@ static int probe(struct rte_device *rte_dev, struct rte_pci_device *pci)
 		return rc;
 	}
 	card->socket = pci ? NULL : card->args.socket;
-	for (unsigned int i = 0; i < VDPA_MAX_PORTS; i++) {
-		if (!card->args.port[i].has_id)
-			card->args.port[i].vhost_pci_id = default_id(card, i);
-	}
 	for (unsigned int i = 0, n = 0; i < VDPA_MAX_PORTS; i++) {
 		if (!card->args.port[i].used)
 			continue;
@@ -227,6 +223,11 @@ static int probe(struct rte_device *rte_dev, struct rte_pci_device *pci)
 	}
 	if (!rc) {
 		rc = vdpa_card_open(card, err, sizeof(err));
+		if (!rc) {
+			rc = give_ids(card, err, sizeof(err));
+			if (rc)
+				vdpa_card_close(card);
+		}
 		if (rc)
 			LOG(ERR, "%s: %s", card->name, err);
 	}

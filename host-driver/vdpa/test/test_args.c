@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Device arguments, names, entries of the dirty page log. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,32 @@
 #include "vdpa_args.h"
 #include "vdpa_dirty.h"
 #include "vdpa_names.h"
+
+static void ids(void **state)
+{
+	struct vdpa_args a, b;
+	char text[128], err[128];
+
+	(void)state;
+	vdpa_args_parse("socket=/s,iface0=/a,iface1=/b", true, &a, NULL, 0);
+	b = a;
+	assert_int_equal(vdpa_args_ids(&a, "/run/fn0.sock", err, sizeof(err)), 0);
+	assert_int_equal(vdpa_args_ids(&b, "/run/fn0.sock", err, sizeof(err)), 0);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_true(a.port[0].vhost_pci_id != a.port[1].vhost_pci_id);
+	vdpa_args_parse("iface=/a", false, &b, NULL, 0);
+	assert_int_equal(vdpa_args_ids(&b, "0000:03:00.0", err, sizeof(err)), 0);
+	assert_true(a.port[0].vhost_pci_id != b.port[0].vhost_pci_id);
+	/* One that is given, and is another port's default. */
+	snprintf(text, sizeof(text), "socket=/s,iface0=/a,iface1=/b,vhost_pci_id1=0x%llx",
+		 (unsigned long long)a.port[0].vhost_pci_id);
+	assert_int_equal(vdpa_args_parse(text, true, &b, NULL, 0), 0);
+	assert_int_equal(vdpa_args_ids(&b, "/run/fn0.sock", err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, "vhost_pci_id1=0x"));
+	assert_non_null(strstr(err, "is what port 0 has"));
+	assert_int_equal(vdpa_args_ids(&b, "/run/card2/fn0.sock", err, sizeof(err)), 0);
+	assert_true(b.port[1].vhost_pci_id == a.port[0].vhost_pci_id);
+}
 
 #define ALLOWED(text, args) assert_int_equal(vdpa_args_parse(text, true, args, NULL, 0), 0)
 
@@ -292,6 +319,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_port),
+		cmocka_unit_test(ids),
 		cmocka_unit_test(several_ports),
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(single_values),

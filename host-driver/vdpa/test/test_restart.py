@@ -47,12 +47,15 @@ def far_end(rig):
     rig.guest.round_trip(1)
 
 
-@step("the daemon is killed: the next one takes the card over")
+@step("the daemon is killed: the next one takes the card over, with the same vhost_pci_id however the card is named")
 def daemon(rig):
+    before = rig.status()["vhost_pci_id"]
     rig.daemon.end(signal.SIGKILL)
     check(rig.guest.closed(), "still connected")
     rig.guest.close()
+    rig.fn0 = rig.path("fn0.sock")
     rig.daemon = rig.start_daemon()
+    check(rig.status()["vhost_pci_id"] == before, f"vhost_pci_id {rig.status()['vhost_pci_id']}, before {before}")
     rig.guest = FrontEnd(rig.path("vm0.sock"))
     rig.guest.start()
     rig.connected()

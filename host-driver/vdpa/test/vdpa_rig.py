@@ -83,7 +83,7 @@ class Rig:
         self.ports, self.processes, self.fronts = ports, [], 0
         self.options = options or [w for p in range(ports) for w in ("--iface", f"vm{p}.sock")]
         self.prefix = f"{PREFIX}{name}"
-        self.daemon = None
+        self.daemon, self.fn0 = None, "fn0.sock"
         try:
             self.card = self.start_card()
             if daemon:
@@ -109,7 +109,7 @@ class Rig:
         return self.start("card", f"{BUILD}/bin/vhp-sim", "--socket-dir", ".", "--ports", str(self.ports))
 
     def start_daemon(self, *more):
-        return self.start("daemon", f"{BUILD}/bin/vhp-vdpad", "--file-prefix", self.prefix, "-v", "--socket", "fn0.sock",
+        return self.start("daemon", f"{BUILD}/bin/vhp-vdpad", "--file-prefix", self.prefix, "-v", "--socket", self.fn0,
                           *self.options, *more)
 
     def start_far_ends(self):
@@ -159,6 +159,11 @@ class Rig:
         """What the daemon has open."""
         fds = f"/proc/{self.daemon.process.pid}/fd"
         return sorted(os.readlink(f"{fds}/{fd}") for fd in os.listdir(fds) if os.path.lexists(f"{fds}/{fd}"))
+
+    def resident(self):
+        """Memory of its own that the daemon has, in kB."""
+        with open(f"/proc/{self.daemon.process.pid}/status") as f:
+            return int(re.search(r"^RssAnon:\s+(\d+) kB", f.read(), re.M)[1])
 
     def moves(self, port=0):
         """Packets go round on the port."""
