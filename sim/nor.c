@@ -54,7 +54,8 @@ struct nor {
 	uint8_t sr, fsr, ear, vcr, evcr;
 	bool reset_enabled;
 	uint64_t busy;
-	uint32_t busy_addr, busy_len; /* what is being changed */
+	uint32_t busy_addr, busy_len; /* what changes when it is over: a page, or what is erased */
+	uint8_t busy_page[NOR_PAGE];
 
 	/* the command under way */
 	bool sck, selected, held, faulted[NOR_VIOLATIONS];
@@ -65,6 +66,8 @@ struct nor {
 	unsigned int address_left;	 /* bytes */
 	uint32_t addr, count;		 /* count: data bytes */
 	uint8_t page[NOR_PAGE], page_used[NOR_PAGE];
+	uint8_t ahead[NOR_PAGE]; /* of a read: the page that has the byte being sent */
+	uint32_t ahead_addr;
 	uint8_t out, out_bits; /* byte being sent, bits left of it */
 	uint8_t drive, level;  /* lines the part drives */
 	uint8_t delay_drive[8], delay_level[8];
@@ -188,6 +191,11 @@ uint32_t nor_used(const struct nor *n)
 
 /* ------------------------------------------------------------------------------------------ registers */
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
 static void power_up(struct nor *n)
 {
 	n->sr &= SR_WRITABLE;
@@ -209,6 +217,10 @@ static void begin_busy(struct nor *n, uint64_t clocks, uint32_t addr, uint32_t l
 
 static void end_busy(struct nor *n)
 {
+	if (n->busy_len == NOR_PAGE)
+		store(n, n->busy_addr, n->busy_page, NOR_PAGE);
+	else if (n->busy_len && n->busy_addr < n->array.used)
+		fill(n, n->busy_addr, least(n->busy_len, n->array.used - n->busy_addr), 0xff);
 	n->sr &= (uint8_t)~(SR_WIP | SR_WEL);
 	n->fsr |= FSR_READY;
 	n->busy_len = 0;
@@ -252,7 +264,7 @@ static bool change_allowed(struct nor *n, uint32_t addr, uint32_t len, uint8_t e
 static void program(struct nor *n)
 {
 	uint32_t base = n->addr & ~(NOR_PAGE - 1);
-	uint8_t now[NOR_PAGE];
+	uint8_t *now = n->busy_page;
 
 	if (!change_allowed(n, base, NOR_PAGE, FSR_PROGRAM))
 		return;
@@ -265,7 +277,6 @@ static void program(struct nor *n)
 		now[i] &= n->page[i];
 		n->st.bytes_programmed++;
 	}
-	store(n, base, now, NOR_PAGE);
 	n->st.pages_programmed++;
 	begin_busy(n, n->cfg.program, base, NOR_PAGE);
 }
@@ -276,8 +287,6 @@ static void erase(struct nor *n, uint32_t len, uint64_t clocks, uint64_t *count)
 
 	if (!change_allowed(n, base, len, FSR_ERASE))
 		return;
-	if (base < n->array.used)
-		fill(n, base, len < n->array.used - base ? len : n->array.used - base, 0xff);
 	++*count;
 	begin_busy(n, clocks, base, len);
 }
@@ -288,9 +297,23 @@ static void reset(struct nor *n)
 		n->addr = n->busy_addr;
 		violation(n, NOR_INTERRUPTED);
 		fill(n, n->busy_addr, n->busy_len, 0x5a);
-		n->busy = 0;
+		n->busy = n->busy_len = 0;
 		end_busy(n);
 	}
+	power_up(n);
+}
+
+void nor_power_fail(struct nor *n, uint64_t seed)
+{
+	if (n->busy_len == NOR_PAGE)
+		nor_array_tear(&n->array, n->busy_addr, n->busy_page, NOR_PAGE, seed);
+	else if (n->busy_len)
+		nor_array_tear(&n->array, n->busy_addr, NULL, n->busy_len, seed);
+	check_array(n);
+	n->busy = n->busy_len = 0;
+	n->selected = n->held = false;
+	n->stage = COMMAND;
+	n->drive = 0;
 	power_up(n);
 }
 
@@ -431,13 +454,16 @@ static void data_byte(struct nor *n, uint8_t byte)
 
 static uint8_t next_out(struct nor *n)
 {
-	uint32_t i = n->count++;
-	uint8_t byte;
+	uint32_t i = n->count++, at;
 
 	switch (n->cmd->action) {
 	case READ:
-		load(n, (n->addr & ~(NOR_DIE - 1)) | ((n->addr + i) & (NOR_DIE - 1)), &byte, 1);
-		return byte;
+		at = (n->addr & ~(NOR_DIE - 1)) | ((n->addr + i) & (NOR_DIE - 1));
+		if (i == 0 || n->ahead_addr != (at & ~(NOR_PAGE - 1))) {
+			n->ahead_addr = at & ~(NOR_PAGE - 1);
+			load(n, n->ahead_addr, n->ahead, NOR_PAGE);
+		}
+		return n->ahead[at % NOR_PAGE];
 	case READ_ID:
 		return i < sizeof(id_bytes) ? id_bytes[i] : 0;
 	case READ_SFDP:

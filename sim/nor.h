@@ -70,6 +70,7 @@ void nor_defaults(struct nor_config *cfg, unsigned int divide);
  * @return 1: it is new; 0: it was there; -EFBIG wrong size; -EBUSY another process has it; other negative errno
  */
 int nor_create(const struct nor_config *cfg, const char *path, struct nor **nor);
+/** What is under way is not done. */
 void nor_destroy(struct nor *n);
 
 /**
@@ -83,8 +84,15 @@ uint8_t nor_cycle(struct nor *n, bool sck, bool cs_n, uint8_t dq_out, uint8_t dq
 bool nor_busy(const struct nor *n);
 /** Time passes with the pins at rest: what is under way is over. */
 void nor_settle(struct nor *n);
+/**
+ * The supply fails and comes back. A command whose CS# has not risen is gone; a page or sector that was being changed has any mixture
+ * of its bits before and after, an erased one any at all; registers are as at power-up.
+ *
+ * @param seed  decides which bits
+ */
+void nor_power_fail(struct nor *n, uint64_t seed);
 
-/** The contents behind the pins' back; false if the range is not inside. */
+/** The contents behind the pins' back, without what is under way; false if the range is not inside. */
 bool nor_read(struct nor *n, uint32_t addr, void *buf, uint32_t len);
 bool nor_write(struct nor *n, uint32_t addr, const void *buf, uint32_t len);
 /** From here on all is erased for certain (what was never written in memory). */

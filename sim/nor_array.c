@@ -74,6 +74,46 @@ void nor_array_fill(struct nor_array *a, uint32_t addr, uint32_t len, uint8_t va
 	}
 }
 
+static uint8_t next(uint64_t *state)
+{
+	*state = *state * 6364136223846793005u + 1442695040888963407u;
+	return (uint8_t)(*state >> 56);
+}
+
+/* A bit is set with probability odds / 255. */
+static uint8_t some_bits(uint64_t *state, uint8_t odds)
+{
+	uint8_t bits = 0;
+
+	for (unsigned int i = 0; i < 8; i++)
+		bits = (uint8_t)(bits << 1 | (next(state) < odds || odds == 0xff));
+	return bits;
+}
+
+void nor_array_tear(struct nor_array *a, uint32_t addr, const uint8_t *wanted, uint32_t len, uint64_t seed)
+{
+	uint64_t state = seed ^ 0x9e3779b97f4a7c15u;
+	uint8_t block[BLOCK], done, ones;
+
+	for (unsigned int i = 0; i < 4; i++)
+		next(&state);
+	done = next(&state);
+	/* Often nearly nothing, or nearly all. */
+	done = done < 0x40 ? done / 0x10 : done > 0xc0 ? 0xff - (0xff - done) / 0x10 : done;
+	ones = next(&state);
+	for (uint32_t part, at = 0; at < len && !a->failure; at += part) {
+		part = len - at < BLOCK ? len - at : BLOCK;
+		nor_array_load(a, addr + at, block, part);
+		for (uint32_t i = 0; i < part; i++) {
+			uint8_t change = some_bits(&state, done),
+				to = wanted ? wanted[at + i] : some_bits(&state, ones);
+
+			block[i] = (uint8_t)((block[i] & ~change) | (to & change));
+		}
+		nor_array_store(a, addr + at, block, part);
+	}
+}
+
 static int open_file(struct nor_array *a, const char *path, uint32_t size)
 {
 	struct stat st;

@@ -26,5 +26,10 @@ void nor_array_close(struct nor_array *a);
 void nor_array_load(struct nor_array *a, uint32_t addr, uint8_t *buf, uint32_t len);
 void nor_array_store(struct nor_array *a, uint32_t addr, const uint8_t *buf, uint32_t len);
 void nor_array_fill(struct nor_array *a, uint32_t addr, uint32_t len, uint8_t value);
+/**
+ * A change that was cut off. Towards @p wanted: of the bits that should become 0 some did. Erasing (@p wanted NULL): some bits are as
+ * before, some 1, some 0. How many is chance too, from none to all.
+ */
+void nor_array_tear(struct nor_array *a, uint32_t addr, const uint8_t *wanted, uint32_t len, uint64_t seed);
 
 #endif

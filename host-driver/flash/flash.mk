@@ -4,21 +4,28 @@
 
 FLASH_DIR    := $(HOST_DIR)/flash
 IMAGE_SRCS   := $(addprefix $(FLASH_DIR)/,bitstream.c mcs.c image.c image_verify.c)
-FLASH_SRCS   := $(IMAGE_SRCS) $(addprefix $(FLASH_DIR)/,flash_bar.c flash_nor.c flash_card.c flash_slot.c flash_pci.c)
+FLASH_SRCS   := $(IMAGE_SRCS) $(addprefix $(FLASH_DIR)/,flash_bar.c flash_nor.c flash_card.c flash_guard.c flash_slot.c flash_pci.c)
 FLASH_HDRS   := $(wildcard $(FLASH_DIR)/*.h)
 FLASH_CFLAGS := -I$(FLASH_DIR) -I$(HOST_DIR)/ctl $(ACCESS_CFLAGS)
 FLASH_LIBS   := $(ACCESS_LIBS) -lcrypto
 
-# Slots, guard and NOR commands against the simulation's flash model, the power failing at random points.
-DRV_FLASH_SLOTS := $(B)/tests/drv-flash-slots
-$(DRV_FLASH_SLOTS): $(addprefix $(FLASH_DIR)/,test/test_flash.c test/mock_card.c test/mock_card.h flash_nor.c flash_card.c flash_slot.c \
-		flash_bar.c image.c bitstream.c) $(HOST_DIR)/ctl/sysfs.c $(ACCESS_LIB) sim/nor.c sim/nor_array.c $(wildcard sim/nor*.h) $(FLASH_HDRS) | $(B)/tests $(REGS_H)
-	@$(CC) $(CFLAGS_COMMON) -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FLASH_CFLAGS) -I$(FLASH_DIR)/test -Isim \
-	    $(filter %.c %.a,$^) -o $@ -lcmocka $(FLASH_LIBS)
+# Slots, guard and NOR commands against the simulation's flash model; the power failing before, in and after every change.
+FLASH_MOCK_SRCS := $(addprefix $(FLASH_DIR)/,test/mock_card.c flash_nor.c flash_card.c flash_guard.c flash_slot.c flash_bar.c image.c \
+		bitstream.c) $(HOST_DIR)/ctl/sysfs.c sim/nor.c sim/nor_array.c
 
-TESTS                     += drv-flash-slots
-TEST_DEPS_drv-flash-slots := $(DRV_FLASH_SLOTS)
-TEST_CMD_drv-flash-slots  := $(DRV_FLASH_SLOTS)
+define flash_mock_test
+$(B)/tests/drv-flash-$1: $(FLASH_DIR)/test/test_$2.c $(FLASH_MOCK_SRCS) $(ACCESS_LIB) $(FLASH_DIR)/test/mock_card.h $(wildcard sim/nor*.h) \
+		$(FLASH_HDRS) | $(B)/tests $(REGS_H)
+	@$$(CC) $$(CFLAGS_COMMON) -fsanitize=address,undefined -fno-sanitize-recover=undefined $$(FLASH_CFLAGS) -I$(FLASH_DIR)/test -Isim \
+	    $$(filter %.c %.a,$$^) -o $$@ -lcmocka $$(FLASH_LIBS)
+
+TESTS                    += drv-flash-$1
+TEST_DEPS_drv-flash-$1   := $(B)/tests/drv-flash-$1
+TEST_CMD_drv-flash-$1    := $(B)/tests/drv-flash-$1
+endef
+
+$(eval $(call flash_mock_test,slots,flash))
+$(eval $(call flash_mock_test,power,power))
 
 # The parser and its checks on an image that xclbinutil signed, with a bit flipped in every byte.
 DRV_IMAGE := $(B)/tests/drv-image

@@ -7,8 +7,8 @@
  * Configuration begins at A and, if the guard is there, finds a watchdog that nobody feeds: it falls back to the golden image at 0.
  * An erased guard's sector is padding before the image. Two chips (SPIx8) hold a nibble of each byte; all addresses are halved.
  *
- * A write goes: guard in place, sectors that differ, verify, guard lifted. Whatever ends it at any point, either the old image is
- * whole and active, or the guard is in place, or the new image is whole and active.
+ * A write goes: guard in place, sectors that differ, verify, guard lifted. Whatever ends it at any point, also inside an erase or
+ * program command, either the old image is whole and active, or the guard is in place, or the new image is whole and active.
  */
 #ifndef FLASH_CARD_H
 #define FLASH_CARD_H
@@ -47,9 +47,9 @@ enum flash_slot {
 };
 
 enum flash_guard {
-	FLASH_GUARD_NONE,  /**< not a slot with a guard, or erased: the image in it is active */
+	FLASH_GUARD_NONE, /**< not a slot with a guard, or no sync word where it would be: the image behind that is active */
 	FLASH_GUARD_THERE, /**< the golden image is what boots */
-	FLASH_GUARD_DATA,  /**< something else stands there: an image that another tool put right at the slot's begin */
+	FLASH_GUARD_DATA,  /**< another sync word: an image that another tool put right at the slot's begin */
 };
 
 /** What the flash holds in a slot. Offsets of the stream count from the byte in the flash as a whole given in `from`. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Writing and comparing slots: guard, sectors that differ, readback. */
+/* Writing and comparing slots: sectors that differ, readback. */
 #include "flash_slot.h"
 
 #include <errno.h>
@@ -8,101 +8,16 @@
 
 #include "image.h"
 
-#define GUARD_OFFSET 128u
-#define GUARD_BYTES 128u
 /* From so many sectors of a block on that need it, erasing the block as a whole takes less time. */
 #define BLOCK_ERASE_FROM 4u
 #define SECTORS_PER_BLOCK (NOR_BLOCK_BYTES / NOR_SECTOR_BYTES)
 #define WRITE_TRIES 2u
 
-/* --------------------------------------------------------------------------------------------------------- the guard */
-
-/* Configuration meets these words before the image: bus width, sync, and a watchdog of two clocks that nothing feeds. */
-static const uint32_t guard_words[] = {
-	0xffffffff, 0x000000bb, 0x11220044, 0xffffffff, 0xffffffff, 0xaa995566,
-	0x20000000, 0x30022001, 0x40000002, 0x20000000, 0x20000000,
-};
-
-/* One chip's guard sector; how many of its bytes from GUARD_OFFSET on are the guard. */
-static void guard_sector(const struct flash_card *c, unsigned int chip, uint8_t sector[NOR_SECTOR_BYTES])
-{
-	uint8_t whole[GUARD_BYTES];
-
-	memset(whole, 0xff, sizeof(whole));
-	memset(sector, 0xff, NOR_SECTOR_BYTES);
-	for (size_t i = 0; i < sizeof(guard_words); i++)
-		whole[i] = (uint8_t)(guard_words[i / 4] >> (24 - 8 * (i % 4)));
-	for (size_t i = 0; i < GUARD_BYTES / c->chips; i++)
-		sector[GUARD_OFFSET + i] = c->chips == 1 ? whole[i] : image_striped_byte(whole, sizeof(whole), chip, i);
-}
-
-static bool blank(const uint8_t *data, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (data[i] != 0xff)
-			return false;
-	return true;
-}
-
-static int chip_guard(struct flash_card *c, unsigned int chip, enum flash_guard *state, struct flash_err *err)
-{
-	uint8_t is[NOR_SECTOR_BYTES], want[NOR_SECTOR_BYTES];
-	int rc = flash_nor_read(&c->nor[chip], c->start / c->chips, is, sizeof(is), err);
-
-	guard_sector(c, chip, want);
-	*state = blank(is, sizeof(is))		  ? FLASH_GUARD_NONE
-		: !memcmp(is, want, sizeof(want)) ? FLASH_GUARD_THERE
-						  : FLASH_GUARD_DATA;
-	return rc;
-}
-
-int flash_guard_state(struct flash_card *c, enum flash_guard *state, struct flash_err *err)
-{
-	int rc = 0;
-
-	*state = FLASH_GUARD_THERE;
-	for (unsigned int i = 0; !rc && i < c->chips; i++) {
-		enum flash_guard one;
-
-		rc = chip_guard(c, i, &one, err);
-		/* Half a guard is none. */
-		if (one == FLASH_GUARD_DATA || *state == FLASH_GUARD_THERE)
-			*state = one;
-	}
-	return rc;
-}
-
-static int set_guard(struct flash_card *c, bool there, struct flash_err *err)
-{
-	enum flash_guard want = there ? FLASH_GUARD_THERE : FLASH_GUARD_NONE, is;
-	uint8_t sector[NOR_SECTOR_BYTES];
-	uint32_t at = c->start / c->chips;
-	int rc = 0;
-
-	for (unsigned int i = 0; !rc && i < c->chips; i++) {
-		rc = chip_guard(c, i, &is, err);
-		if (rc || is == want)
-			continue;
-		guard_sector(c, i, sector);
-		if (is != FLASH_GUARD_NONE)
-			rc = flash_nor_erase(&c->nor[i], at, NOR_SECTOR_BYTES, err);
-		if (!rc && there)
-			rc = flash_nor_program(&c->nor[i], at + GUARD_OFFSET, sector + GUARD_OFFSET,
-					       GUARD_BYTES / c->chips, err);
-		if (!rc)
-			rc = chip_guard(c, i, &is, err);
-		if (!rc && is != want)
-			rc = flash_fail(err, -EIO, "%s: flash chip %u does not %s the guard at 0x%08x", c->bar->name, i,
-					there ? "take" : "give up", at);
-	}
-	return rc;
-}
-
 int flash_revert(struct flash_card *c, struct flash_err *err)
 {
 	if (!flash_has_golden(c))
 		return flash_fail(err, -ENOTSUP, "board %s has no golden image: its only image starts at 0", c->board);
-	return set_guard(c, true, err);
+	return flash_guard_set(c, err);
 }
 
 /* ------------------------------------------------------------------------------------------------------------ blocks */
@@ -145,7 +60,7 @@ static int program_sector(struct job *j, size_t at, struct flash_err *err)
 
 		if (stopped(j->watch))
 			return flash_fail(err, -EINTR, "stopped");
-		if (blank(j->data + at + page, len))
+		if (flash_blank(j->data + at + page, len))
 			continue;
 		rc = flash_nor_program(j->nor, j->base + (uint32_t)(at + page), j->data + at + page, len, err);
 		j->tally->pages++;
@@ -174,7 +89,7 @@ static int look(struct job *j, size_t from, unsigned int count, uint32_t *erase,
 		if (!memcmp(is, j->data + at, n))
 			continue;
 		*program |= 1u << i;
-		if (!blank(is, sizeof(is)))
+		if (!flash_blank(is, sizeof(is)))
 			*erase |= 1u << i;
 	}
 	return 0;
@@ -293,7 +208,7 @@ int flash_write(struct flash_card *c, enum flash_slot slot, const uint8_t *data,
 
 	memset(tally, 0, sizeof(*tally));
 	if (!rc && guarded)
-		rc = set_guard(c, true, err);
+		rc = flash_guard_set(c, err);
 	for (unsigned int i = 0; !rc && i < c->chips; i++) {
 		uint8_t *made;
 
@@ -312,7 +227,7 @@ int flash_write(struct flash_card *c, enum flash_slot slot, const uint8_t *data,
 	if (!rc && stopped(watch))
 		rc = flash_fail(err, -EINTR, "stopped");
 	if (!rc && guarded)
-		rc = set_guard(c, false, err);
+		rc = flash_guard_lift(c, err);
 	return rc;
 }
 

@@ -456,6 +456,74 @@ static void test_violations(struct bus *b)
 	command(b, 0x04, NULL, 0);
 }
 
+/* ------------------------------------------------------------------------------------------ power */
+
+static void test_power_fail(struct bus *b)
+{
+	static const uint8_t erase[4] = { 0x01, 0x00, 0x10, 0x00 };
+	uint8_t old[3 * NOR_SECTOR], is[3 * NOR_SECTOR], page[NOR_PAGE], bank = 1;
+	unsigned int before = 0, after = 0, neither = 0;
+
+	for (unsigned int seed = 0; seed < 64; seed++) {
+		bool kept = true;
+
+		for (unsigned int i = 0; i < sizeof(old); i++)
+			old[i] = (uint8_t)(i * 7 + seed);
+		memset(old + NOR_SECTOR - NOR_PAGE, 0xff, NOR_PAGE);
+		for (unsigned int i = 0; i < NOR_PAGE; i++)
+			page[i] = (uint8_t)(0xa5 ^ i);
+		nor_write(b->n, 0x01000000, old, sizeof(old));
+
+		/* A page: its zeros come one by one, nothing else changes. */
+		write_enable(b);
+		transfer(b, 0x12, 0x01000000 + NOR_SECTOR - NOR_PAGE, 4, 1, 0, page, NOR_PAGE, 1, false);
+		verdict(nor_busy(b->n), "power fails in a page", "not busy");
+		nor_power_fail(b->n, seed);
+		nor_read(b->n, 0x01000000, is, sizeof(is));
+		for (unsigned int i = 0; i < NOR_PAGE; i++) {
+			uint8_t got = is[NOR_SECTOR - NOR_PAGE + i];
+
+			kept = kept && (got & page[i]) == page[i];
+			before += got == 0xff;
+			after += got == page[i];
+			neither += got != 0xff && got != page[i];
+		}
+		verdict(kept, "power fails in a page", "a bit became 0 that should stay 1");
+		memset(is + NOR_SECTOR - NOR_PAGE, 0xff, NOR_PAGE);
+		verdict(memcmp(is, old, sizeof(old)) == 0, "power fails in a page", "another page changed");
+
+		/* A sector, and not its neighbours. */
+		write_enable(b);
+		command(b, 0x21, erase, 4);
+		nor_power_fail(b->n, seed);
+		verdict(!nor_busy(b->n) && reg(b, 0x05) == 0, "power fails in an erase", "busy after it");
+		nor_read(b->n, 0x01000000, is, sizeof(is));
+		verdict(memcmp(is, old, NOR_SECTOR - NOR_PAGE) == 0 &&
+				memcmp(is + 2 * NOR_SECTOR, old + 2 * NOR_SECTOR, NOR_SECTOR) == 0,
+			"power fails in an erase", "another sector changed");
+		for (unsigned int i = NOR_SECTOR; i < 2 * NOR_SECTOR; i++) {
+			before += is[i] == old[i];
+			after += is[i] == 0xff;
+			neither += is[i] != old[i] && is[i] != 0xff;
+		}
+	}
+	verdict(before > 1000 && after > 1000 && neither > 1000, "power fails", "always with the same end");
+
+	/* A command that is not whole, and registers. */
+	write_enable(b);
+	command(b, 0xc5, &bank, 1);
+	write_enable(b);
+	begin(b);
+	send(b, (const uint8_t[]){ 0x21, 0x01, 0x00, 0x00, 0x00 }, 5, 1);
+	nor_read(b->n, 0x01000000, old, NOR_SECTOR);
+	nor_power_fail(b->n, 1);
+	end(b);
+	wait_ready(b);
+	nor_read(b->n, 0x01000000, is, NOR_SECTOR);
+	verdict(memcmp(is, old, NOR_SECTOR) == 0, "power fails inside a command", "it was carried out");
+	verdict(reg(b, 0xc8) == 0 && reg(b, 0x05) == 0, "registers after the power failed", "not those of power-up");
+}
+
 /* ------------------------------------------------------------------------------------------ the file */
 
 static void test_file(void)
@@ -475,6 +543,7 @@ static void test_file(void)
 	verdict(nor_create(&cfg, path, &second) == -EBUSY, "second user of a file", "not refused");
 	write_enable(&b);
 	transfer(&b, 0x12, 0x07fffffc, 4, 1, 0, data, 4, 1, false);
+	wait_ready(&b);
 	fd = open(path, O_RDWR);
 	verdict(pread(fd, got, 4, 0x07fffffc) == 4 && memcmp(got, data, 4) == 0, "file", "not written through");
 	verdict(pread(fd, got, 1, 0) == 1 && got[0] == 0xff, "file", "not erased");
@@ -512,6 +581,7 @@ int main(int argc, char **argv)
 			test_page(&b);
 			test_erase(&b, &rng);
 			test_violations(&b);
+			test_power_fail(&b);
 			nor_destroy(b.n);
 		}
 	}

@@ -11,7 +11,7 @@
 #define SPI(reg) ((uint32_t)offsetof(vhp_spi_t, reg))
 #define BOOT(reg) (0x1000u + (uint32_t)offsetof(vhp_boot_t, reg))
 #define SPEED_UP 1000000u
-#define HALF 2u
+#define HALF 1u
 
 static uint8_t clocks(struct mock_card *m, unsigned int chip, bool sck, bool cs_n, uint8_t out, uint8_t tri,
 		      unsigned int count)
@@ -23,11 +23,26 @@ static uint8_t clocks(struct mock_card *m, unsigned int chip, bool sck, bool cs_
 	return in;
 }
 
+static bool changes(const struct mock_card *m)
+{
+	return m->index >= 5 && (m->opcode == 0x34 || m->opcode == 0x12 || m->opcode == 0x21 || m->opcode == 0xdc);
+}
+
 static void select_chips(struct mock_card *m, uint32_t ssr)
 {
-	for (unsigned int i = 0; i < m->chips; i++)
-		if ((m->ssr ^ ssr) & 1u << i)
-			clocks(m, i, false, ssr >> i & 1, 0xf, 0xf, 4);
+	for (unsigned int i = 0; i < m->chips; i++) {
+		bool rises = ssr >> i & 1, cut;
+
+		if (!((m->ssr ^ ssr) & 1u << i))
+			continue;
+		cut = rises && changes(m) && ++m->changes == m->cut_at;
+		if (cut)
+			m->writes_left = 0;
+		if (!cut || m->cut != MOCK_BEFORE)
+			clocks(m, i, false, rises, 0xf, 0xf, 4);
+		if (cut && m->cut == MOCK_AFTER)
+			nor_settle(m->nor[i]);
+	}
 	if ((m->ssr ^ ssr) & 3)
 		m->index = 0;
 	m->ssr = ssr;
@@ -191,7 +206,8 @@ static const struct flash_bar_ops mock_ops = { mock_read, mock_write, mock_bar_c
 void mock_power_cycle(struct mock_card *m)
 {
 	for (unsigned int i = 0; i < m->chips; i++)
-		clocks(m, i, false, true, 0xf, 0xf, 2000000 / SPEED_UP + 4000);
+		nor_power_fail(m->nor[i], m->seed + i);
+	m->cut_at = 0;
 	m->cr = VHP_SPI__CR__MANUAL_SS_bm | VHP_SPI__CR__INHIBIT_bm;
 	m->ssr = UINT32_MAX;
 	m->tx_level = m->rx_level = m->index = 0;
@@ -206,7 +222,7 @@ void mock_open(struct mock_card *m, unsigned int chips, uint32_t start)
 	memset(m, 0, sizeof(*m));
 	m->bar.ops = &mock_ops;
 	m->bar.how = "mock";
-	m->bar.scale = 2; /* not 1: no sleeps */
+	m->bar.scale = MOCK_SCALE;
 	snprintf(m->bar.name, sizeof(m->bar.name), "mock");
 	m->chips = chips;
 	m->depth = 256;
@@ -214,6 +230,8 @@ void mock_open(struct mock_card *m, unsigned int chips, uint32_t start)
 	m->idcode = 0x04b37093;
 	m->image = 0x1111;
 	nor_defaults(&cfg, SPEED_UP);
+	/* Two user clocks a bit: there is no other way to be quick. */
+	cfg.output_delay = 0;
 	cfg.min_period = cfg.min_period_read = 1;
 	for (unsigned int i = 0; i < chips; i++)
 		if (nor_create(&cfg, NULL, &m->nor[i]) < 0)
@@ -237,4 +255,82 @@ uint8_t mock_command(struct mock_card *m, unsigned int chip, const uint8_t *byte
 	select_chips(m, UINT32_MAX);
 	clocks(m, chip, false, true, 0xf, 0xf, 5000);
 	return back;
+}
+
+/* ------------------------------------------------------------------------------------------------- the flash as a whole */
+
+void mock_peek(struct mock_card *m, uint32_t address, uint8_t *to, size_t size)
+{
+	uint8_t part[2][4096];
+
+	for (size_t done = 0, n; done < size; done += n) {
+		uint32_t at = (address + (uint32_t)done) / m->chips;
+
+		n = size - done < sizeof(part[0]) ? size - done : sizeof(part[0]);
+		for (unsigned int i = 0; i < m->chips; i++)
+			if (!nor_read(m->nor[i], at, part[i], (uint32_t)(n / m->chips)))
+				abort();
+		for (size_t k = 0; k < n; k++) {
+			unsigned int up = k % 2 ? 0 : 4;
+
+			to[done + k] = m->chips == 1
+				? part[0][k]
+				: (uint8_t)((part[0][k / 2] >> up & 0xf) | (part[1][k / 2] >> up & 0xf) << 4);
+		}
+	}
+}
+
+void mock_poke(struct mock_card *m, uint32_t address, const uint8_t *from, size_t size)
+{
+	for (size_t i = 0; i < size; i += m->chips) {
+		uint8_t low = from[i], high;
+
+		if (m->chips == 2) {
+			low = (uint8_t)(from[i] << 4 | (from[i + 1] & 0xf));
+			high = (uint8_t)((from[i] & 0xf0) | from[i + 1] >> 4);
+			nor_write(m->nor[1], (address + (uint32_t)i) / 2, &high, 1);
+		}
+		nor_write(m->nor[0], (address + (uint32_t)i) / m->chips, &low, 1);
+	}
+}
+
+bool mock_holds(struct mock_card *m, uint32_t address, const uint8_t *data, size_t size)
+{
+	uint8_t *is = malloc(size + 1);
+	bool same;
+
+	if (!is)
+		abort();
+	mock_peek(m, address, is, size);
+	same = memcmp(is, data, size) == 0;
+	free(is);
+	return same;
+}
+
+static void put_word(uint8_t *to, uint32_t word)
+{
+	for (unsigned int i = 0; i < 4; i++)
+		to[i] = (uint8_t)(word >> (24 - 8 * i));
+}
+
+uint8_t *mock_image(unsigned int *seed, uint32_t usr_access, size_t size, unsigned int pads)
+{
+	const uint32_t head[] = { 0x000000bb, 0x11220044, 0xaa995566, 0x20000000, 0x30018001,
+				  0x04b37093, 0x3001a001, usr_access, 0x30004000, 0 };
+	const size_t n = sizeof(head) / sizeof(head[0]), words = size / 4 - pads - n - 4;
+	uint8_t *data = malloc(size), *at = data;
+
+	if (!data)
+		abort();
+	for (size_t i = 0; i < pads; i++, at += 4)
+		put_word(at, 0xffffffff);
+	for (size_t i = 0; i < n; i++, at += 4)
+		put_word(at, i == n - 1 ? 0x50000000u | (uint32_t)words : head[i]);
+	for (size_t i = 0; i < words; i++, at += 4)
+		put_word(at, (uint32_t)rand_r(seed) << 16 ^ (uint32_t)rand_r(seed));
+	put_word(at, 0x20000000);
+	put_word(at + 4, 0x30008001);
+	put_word(at + 8, 13);
+	put_word(at + 12, 0x20000000);
+	return data;
 }

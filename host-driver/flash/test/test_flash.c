@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Slots, guard and NOR commands against the simulation's flash model behind a mock of BAR 4. The power fails at random points of
- * a write; what the card would then boot is judged from the flash's bytes alone. SEED in the environment repeats a run.
+ * Slots, guard and NOR commands against the simulation's flash model behind a mock of BAR 4. SEED in the environment repeats a run.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -18,40 +17,8 @@
 
 #define START 0x01002000u
 #define START_PAIR 0x02004000u
-#define CUTS 40u
 
 static unsigned int seed;
-
-static uint32_t rnd(void)
-{
-	return (uint32_t)rand_r(&seed) << 16 ^ (uint32_t)rand_r(&seed);
-}
-
-static void put_word(uint8_t *to, uint32_t word)
-{
-	for (unsigned int i = 0; i < 4; i++)
-		to[i] = (uint8_t)(word >> (24 - 8 * i));
-}
-
-/* Configuration data: sync, IDCODE, USR_ACCESS, filler frames, DESYNC. */
-static uint8_t *make_image(uint32_t usr_access, size_t size)
-{
-	const uint32_t head[] = { 0xffffffff, 0x000000bb, 0x11220044, 0xaa995566, 0x20000000, 0x30018001,
-				  0x04b37093, 0x3001a001, usr_access, 0x30004000, 0 };
-	const size_t n = sizeof(head) / sizeof(head[0]), words = size / 4 - n - 4;
-	uint8_t *data = malloc(size);
-
-	assert_non_null(data);
-	for (size_t i = 0; i < n; i++)
-		put_word(data + 4 * i, i == n - 1 ? 0x50000000u | (uint32_t)words : head[i]);
-	for (size_t i = 0; i < words; i++)
-		put_word(data + 4 * (n + i), rnd());
-	put_word(data + size - 16, 0x20000000);
-	put_word(data + size - 12, 0x30008001);
-	put_word(data + size - 8, 13);
-	put_word(data + size - 4, 0x20000000);
-	return data;
-}
 
 static void open_card(struct mock_card *m, struct flash_card *c)
 {
@@ -88,28 +55,6 @@ static void no_violation(const struct mock_card *m)
 					 (uintmax_t)nor_stats(m->nor[i])->violations[v]);
 }
 
-/* A byte of the flash as a whole, past all registers. */
-static uint8_t raw(struct mock_card *m, uint32_t address)
-{
-	uint8_t b[2] = { 0 };
-
-	if (m->chips == 1) {
-		assert_true(nor_read(m->nor[0], address, b, 1));
-		return b[0];
-	}
-	for (unsigned int i = 0; i < 2; i++)
-		assert_true(nor_read(m->nor[i], address / 2, &b[i], 1));
-	return address % 2 ? (uint8_t)((b[0] & 0xf) | (b[1] & 0xf) << 4) : (uint8_t)(b[0] >> 4 | (b[1] & 0xf0));
-}
-
-static bool holds(struct mock_card *m, uint32_t address, const uint8_t *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (raw(m, address + (uint32_t)i) != data[i])
-			return false;
-	return true;
-}
-
 /* --------------------------------------------------------------------------------------------------------- one chip */
 
 static void test_identify(void **state)
@@ -135,7 +80,9 @@ static void write_and_read(unsigned int chips, unsigned int depth)
 {
 	uint32_t start = chips == 2 ? START_PAIR : START;
 	size_t size = 200004; /* ends in the middle of a page and of a sector */
-	uint8_t *golden = make_image(0x60, 8192), *one = make_image(0x100, size), *two = make_image(0x200, size), *back;
+	uint8_t *golden = mock_image(&seed, 0x60, 8192, 1), *one = mock_image(&seed, 0x100, size, 1),
+		*two = mock_image(&seed, 0x200, size, 1), *back;
+	uint8_t sector[0x2000];
 	struct flash_contents f;
 	struct flash_tally t;
 	struct flash_err err;
@@ -151,15 +98,16 @@ static void write_and_read(unsigned int chips, unsigned int depth)
 	must_write(&c, FLASH_USER, one, size, &t);
 	assert_int_equal(t.kept, 0);
 	assert_int_equal(t.programmed, t.sectors);
-	assert_true(holds(&m, start + chips * 0x1000, one, size));
+	assert_true(mock_holds(&m, start + chips * 0x1000, one, size));
+	mock_peek(&m, start, sector, sizeof(sector));
 	for (uint32_t i = 0; i < chips * 0x1000; i++)
-		assert_int_equal(raw(&m, start + i), 0xff);
+		assert_int_equal(sector[i], 0xff);
 
 	/* Over another image, in whole blocks where that takes less time. */
 	must_write(&c, FLASH_USER, two, size, &t);
 	assert_true(chips == 2 || nor_stats(m.nor[0])->erased_64k > 0);
-	assert_true(holds(&m, start + chips * 0x1000, two, size));
-	assert_true(holds(&m, 0, golden, 8192));
+	assert_true(mock_holds(&m, start + chips * 0x1000, two, size));
+	assert_true(mock_holds(&m, 0, golden, 8192));
 	assert_int_equal(flash_verify(&c, FLASH_USER, two, size, NULL, &different, &first, &err), 0);
 	assert_int_equal(different, 0);
 	assert_int_equal(flash_verify(&c, FLASH_USER, one, size, NULL, &different, &first, &err), 0);
@@ -218,7 +166,7 @@ static void test_guard(void **state)
 	(void)state;
 	for (unsigned int chips = 1; chips <= 2; chips++) {
 		uint32_t start = chips == 2 ? START_PAIR : START;
-		uint8_t *one = make_image(0x100, 20000);
+		uint8_t *one = mock_image(&seed, 0x100, 20000, 1);
 		struct flash_tally t;
 		struct flash_err err;
 		struct mock_card m;
@@ -229,8 +177,8 @@ static void test_guard(void **state)
 		must_write(&c, FLASH_USER, one, 20000, &t);
 		assert_int_equal(flash_revert(&c, &err), 0);
 		assert_int_equal(guard_of(&c), FLASH_GUARD_THERE);
-		assert_true(holds(&m, start + chips * 128, want, sizeof(want)));
-		assert_true(holds(&m, start + chips * 0x1000, one, 20000));
+		assert_true(mock_holds(&m, start + chips * 128, want, sizeof(want)));
+		assert_true(mock_holds(&m, start + chips * 0x1000, one, 20000));
 		/* Nothing to do: no erase. */
 		uint64_t erased = nor_stats(m.nor[0])->erased_4k;
 		assert_int_equal(flash_revert(&c, &err), 0);
@@ -240,8 +188,7 @@ static void test_guard(void **state)
 		assert_int_equal(t.programmed, 0);
 		assert_int_equal(guard_of(&c), FLASH_GUARD_NONE);
 		/* An image right at the slot, as JTAG tools write it, then a real write. */
-		uint8_t byte = 0x20;
-		assert_true(nor_write(m.nor[0], start / chips, &byte, 1));
+		mock_poke(&m, start, one, 20000);
 		assert_int_equal(guard_of(&c), FLASH_GUARD_DATA);
 		must_write(&c, FLASH_USER, one, 20000, &t);
 		assert_int_equal(guard_of(&c), FLASH_GUARD_NONE);
@@ -251,96 +198,6 @@ static void test_guard(void **state)
 }
 
 /* ------------------------------------------------------------------------------------------------------ interruptions */
-
-/* What configuration that begins at the user slot would end with. */
-enum outcome {
-	BOOTS_GOLDEN,
-	BOOTS_OLD,
-	BOOTS_NEW,
-	BOOTS_NOTHING
-};
-
-static enum outcome judge(struct mock_card *m, const uint8_t *old, const uint8_t *new, size_t size)
-{
-	uint32_t at = m->start, data = m->start + m->chips * 0x1000;
-	uint32_t word = 0;
-
-	/* Configuration reads on until a sync word: the guard's comes first. */
-	for (; at < data; at++) {
-		word = word << 8 | raw(m, at);
-		if (word == 0xaa995566)
-			return raw(m, at + 5) == 0x30 && raw(m, at + 6) == 0x02 && raw(m, at + 7) == 0x20 &&
-					raw(m, at + 12) == 0x02
-				? BOOTS_GOLDEN
-				: BOOTS_NOTHING;
-	}
-	return holds(m, data, new, size) ? BOOTS_NEW : holds(m, data, old, size) ? BOOTS_OLD : BOOTS_NOTHING;
-}
-
-static void power_fails(unsigned int chips)
-{
-	uint32_t start = chips == 2 ? START_PAIR : START;
-	size_t size = 24004;
-	uint8_t *old = make_image(0x100, size), *new = make_image(0x200, size), *golden = make_image(0x60, 5000);
-	unsigned int seen[4] = { 0 };
-	int64_t all = 1 << 24;
-
-	for (unsigned int cut = 0; cut <= CUTS; cut++) {
-		struct flash_tally t, resumed;
-		struct flash_err err;
-		struct mock_card m;
-		struct flash_card c;
-		enum outcome o;
-		int rc;
-
-		mock_open(&m, chips, start);
-		open_card(&m, &c);
-		must_write(&c, FLASH_GOLDEN, golden, 5000, &t);
-		must_write(&c, FLASH_USER, old, size, &t);
-		/* The first round counts the writes of the whole. Guard on and off are short: some cuts go there. */
-		m.writes_left = cut == 0 ? all
-			: cut % 4 == 0	 ? 1 + (int64_t)(rnd() % 2500)
-			: cut % 4 == 1	 ? all - 1 - (int64_t)(rnd() % 12)
-					 : 1 + (int64_t)(rnd() % (uint32_t)all);
-		rc = flash_write(&c, FLASH_USER, new, size, NULL, &t, &err);
-		if (cut == 0) {
-			assert_int_equal(rc, 0);
-			all -= m.writes_left;
-		}
-		mock_power_cycle(&m);
-		o = judge(&m, old, new, size);
-		seen[o]++;
-		if (o == BOOTS_NOTHING || (o == BOOTS_OLD && rc == 0))
-			fail_msg("cut %u of chips %u: outcome %d after %s", cut, chips, o, rc ? err.text : "success");
-		assert_true(holds(&m, 0, golden, 5000));
-
-		/* And on. */
-		open_card(&m, &c);
-		must_write(&c, FLASH_USER, new, size, &resumed);
-		assert_int_equal(judge(&m, old, new, size), BOOTS_NEW);
-		if (rc && o == BOOTS_GOLDEN && t.programmed > chips)
-			assert_true(resumed.kept > 0);
-		mock_close(&m);
-	}
-	print_message("%u chip(s), %ju register writes: golden %u, old %u, new %u times\n", chips, (uintmax_t)all,
-		      seen[BOOTS_GOLDEN], seen[BOOTS_OLD], seen[BOOTS_NEW]);
-	assert_true(seen[BOOTS_GOLDEN] > 0 && seen[BOOTS_OLD] > 0 && seen[BOOTS_NEW] > 0);
-	free(old);
-	free(new);
-	free(golden);
-}
-
-static void test_power_fails(void **state)
-{
-	(void)state;
-	power_fails(1);
-}
-
-static void test_power_fails_pair(void **state)
-{
-	(void)state;
-	power_fails(2);
-}
 
 struct stopper {
 	volatile sig_atomic_t stop;
@@ -358,7 +215,7 @@ static void count_down(void *arg, const char *phase, uint64_t done, uint64_t tot
 
 static void test_stopped(void **state)
 {
-	uint8_t *image = make_image(0x300, 300000);
+	uint8_t *image = mock_image(&seed, 0x300, 300000, 1);
 
 	(void)state;
 	for (unsigned int at = 1; at <= 5; at++) {
@@ -406,7 +263,7 @@ static void test_no_answer(void **state)
 	assert_int_equal(flash_card_open(&m.bar, &c, &err), -ETIMEDOUT);
 	assert_non_null(strstr(err.text, "stays busy"));
 	m.never_ready = false;
-	m.bar.scale = 2;
+	m.bar.scale = MOCK_SCALE;
 	/* It goes away in the middle: no endless wait. */
 	open_card(&m, &c);
 	for (unsigned int writes = 1; writes < 300; writes += 7) {
@@ -420,7 +277,7 @@ static void test_no_answer(void **state)
 
 static void test_refused(void **state)
 {
-	uint8_t *image = make_image(0x1, 5000);
+	uint8_t *image = mock_image(&seed, 0x1, 5000, 1);
 	static const uint8_t wren[] = { 0x06 }, protect[] = { 0x01, 0x7c };
 	struct flash_tally t;
 	struct flash_err err;
@@ -447,7 +304,7 @@ static void test_refused(void **state)
 	open_card(&m, &c);
 	assert_int_equal(flash_revert(&c, &err), -ENOTSUP);
 	must_write(&c, FLASH_GOLDEN, image, 5000, &t);
-	assert_true(holds(&m, 0, image, 5000));
+	assert_true(mock_holds(&m, 0, image, 5000));
 	mock_close(&m);
 	free(image);
 }
@@ -491,8 +348,6 @@ int main(void)
 		cmocka_unit_test(test_write_small_fifo),
 		cmocka_unit_test(test_write_pair),
 		cmocka_unit_test(test_guard),
-		cmocka_unit_test(test_power_fails),
-		cmocka_unit_test(test_power_fails_pair),
 		cmocka_unit_test(test_stopped),
 		cmocka_unit_test(test_no_answer),
 		cmocka_unit_test(test_refused),
