@@ -17,6 +17,8 @@ import subprocess
 import sys
 import tempfile
 
+import primitives
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 MOCK = f"{HERE}/vivado_mock.tcl"
@@ -299,25 +301,29 @@ class Checks:
         return self.known
 
     def primitive_matches(self):
-        """The primitives here against the library of Yosys: names, directions and widths of the ports."""
-        import pyosys
-        library = ""
-        for name in ("cells_xtra.v", "cells_sim.v"):
-            path = f"{os.path.dirname(pyosys.__file__)}/share/xilinx/{name}"
-            expect(os.path.exists(path), f"no {path}")
-            with open(path) as f:
-                library += f.read()
+        """The primitives here against the library of Yosys."""
         with open(f"{HERE}/blackboxes.sv") as f:
             own = f.read()
-        port = re.compile(r"(input|output|inout)\s+(?:wire\s+)?(\[\S+\])?\s*(\w+)\s*[;,\n]")
         names = [name for name in re.findall(r"^module (\w+)", own, re.M) if name != "vhp_pcie4"]
         expect(len(names) == 6, f"primitives: {names}")
-        for name in names:
-            theirs = re.search(rf"^module {name} ?\(.*?^endmodule", library, re.S | re.M)
-            ours = re.search(rf"^module {name} .*?^endmodule", own, re.S | re.M)
-            expect(theirs, f"the library has no {name}")
-            theirs, ours = set(port.findall(theirs.group(0))), set(port.findall(ours.group(0)))
-            expect(ours and theirs == ours, f"{name}: {theirs ^ ours}")
+        wrong = primitives.compare_primitives(own, primitives.library(), names)
+        expect(not wrong, "; ".join(wrong))
+
+    def hard_block_matches(self):
+        with open(f"{HERE}/blackboxes.sv") as f:
+            own = f.read()
+        theirs = primitives.library()
+        wrong = primitives.compare_hard_block(own, theirs)
+        expect(not wrong, "; ".join(wrong))
+        # And a defect in each kind of port is seen.
+        for old, new, port in ((r"\[9:0\]( *cfg_mgmt_addr)", r"[10:0]\1", "cfg_mgmt_addr"),
+                               (r"`PICK\(161, 75\)", "`PICK(161, 74)", "m_axis_rc_tuser"),
+                               (r"output( wire.*cfg_ltssm_state)", r"input\1", "cfg_ltssm_state"),
+                               (r"cfg_pl_status_change\b", "cfg_pl_status_changed", "cfg_pl_status_changed"),
+                               (r"phy_rdy_out\b", "phy_ready_out", "phy_rdy_out is listed")):
+            defect, count = re.subn(old, new, own)
+            wrong = primitives.compare_hard_block(defect, theirs)
+            expect(count == 1 and any(port in text for text in wrong), f"accepted: {old} as {new}")
 
     def standin_agrees(self, boards):
         """rtl/boards/standin reads the same files."""
@@ -439,6 +445,7 @@ class Checks:
             expect(tuple(names) == tuple(sorted(BOARDS)), f"boards are {names}")
         self.check("boards are complete", all_there)
         self.check("primitives have the library's ports", self.primitive_matches)
+        self.check("the PCIe IP has the hard block's pins", self.hard_block_matches)
         self.check("functions, BARs and MSI-X are the card's", self.functions_match, functions)
         for name, board in boards.items():
             self.check(f"{name}: top elaborates, ports connected", self.elaborates, board)
