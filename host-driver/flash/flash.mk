@@ -27,6 +27,17 @@ endef
 $(eval $(call flash_mock_test,slots,flash))
 $(eval $(call flash_mock_test,power,power))
 
+# What Linux is told when another image is loaded, against a device tree of its own.
+DRV_FLASH_PCI := $(B)/tests/drv-flash-pci
+$(DRV_FLASH_PCI): $(FLASH_DIR)/test/test_pci.c $(addprefix $(FLASH_DIR)/,flash_pci.c flash_bar.c) \
+		$(addprefix $(HOST_DIR)/ctl/,bind.c show.c sysfs.c) $(ACCESS_LIB) $(FLASH_HDRS) | $(B)/tests $(REGS_H)
+	@$(CC) $(CFLAGS_COMMON) -fsanitize=address,undefined -fno-sanitize-recover=undefined $(FLASH_CFLAGS) $(filter %.c %.a,$^) -o $@ \
+	    -lcmocka $(FLASH_LIBS)
+
+TESTS                  += drv-flash-pci
+TEST_DEPS_drv-flash-pci := $(DRV_FLASH_PCI)
+TEST_CMD_drv-flash-pci  := $(DRV_FLASH_PCI)
+
 # The parser and its checks on an image that xclbinutil signed, with a bit flipped in every byte.
 DRV_IMAGE := $(B)/tests/drv-image
 $(DRV_IMAGE): $(FLASH_DIR)/test/test_image.c $(IMAGE_SRCS) $(FLASH_HDRS) | $(B)/tests

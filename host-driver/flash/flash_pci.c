@@ -39,6 +39,20 @@ static bool there(const struct bind_env *env, const char *address)
 	return !sysfs_path(path, env, address, "config") && access(path, F_OK) == 0;
 }
 
+/* The first line of a device's file, "" if there is none. */
+static void read_line(const struct bind_env *env, const char *address, const char *file, char *line, int size)
+{
+	char path[PATH_MAX];
+	FILE *f = sysfs_path(path, env, address, file) ? NULL : fopen(path, "re");
+
+	line[0] = '\0';
+	if (f && !fgets(line, size, f))
+		line[0] = '\0';
+	if (f)
+		fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+}
+
 /* -------------------------------------------------------------------------------------------------- configuration space */
 
 static int config(const struct bind_env *env, const char *address, unsigned int offset, void *buf, size_t len,
@@ -193,14 +207,8 @@ int flash_pci_find(const struct bind_env *env, const char *address, struct flash
 				  "%s: not a PCI address; want DOMAIN:BUS:DEVICE.FUNCTION, as 0000:01:00.0", address);
 	if (sysfs_path(path, env, p->address, "") || !realpath(path, real))
 		return flash_fail(err, -ENODEV, "%s: no such PCI device (vhpctl bind lists the cards)", p->address);
-	for (unsigned int i = 0; i < 2; i++) {
-		FILE *f = sysfs_path(path, env, p->address, files[i]) ? NULL : fopen(path, "re");
-
-		if (f && !fgets(ids[i], sizeof(ids[i]), f))
-			ids[i][0] = '\0';
-		if (f)
-			fclose(f);
-	}
+	for (unsigned int i = 0; i < 2; i++)
+		read_line(env, p->address, files[i], ids[i], sizeof(ids[i]));
 	if (strtoul(ids[0], NULL, 0) != 0x10ee || strtoul(ids[1], NULL, 0) != 0x5650)
 		return flash_fail(err, -ENODEV, "%s: %04lx:%04lx is not function 0 of a card (10ee:5650)", p->address,
 				  strtoul(ids[0], NULL, 0), strtoul(ids[1], NULL, 0));
@@ -222,6 +230,9 @@ int flash_pci_find(const struct bind_env *env, const char *address, struct flash
 			continue;
 		snprintf(f->address, sizeof(f->address), "%s", test);
 		sysfs_link(env, test, "driver", f->driver);
+		read_line(env, test, "driver_override", f->override, sizeof(f->override));
+		if (!strcmp(f->override, "(null)"))
+			f->override[0] = '\0';
 		p->count++;
 	}
 	if (d)
@@ -266,9 +277,17 @@ int flash_pci_in_use(const struct flash_pci *p, struct flash_err *err)
 	for (unsigned int i = 0; !rc && i < p->count; i++) {
 		const struct flash_pci_function *f = &p->functions[i];
 		json_t *one = described(all, f->address), *pids = json_object_get(one, "used_by");
-		char path[PATH_MAX];
+		char path[PATH_MAX], vfs[16];
 
-		if (json_array_size(pids))
+		/* Their number is forgotten with the function, and nobody would know what they were for. */
+		read_line(p->env, f->address, "sriov_numvfs", vfs, sizeof(vfs));
+		if (strtoul(vfs, NULL, 10) > 0)
+			rc = flash_fail(
+				err, -EBUSY,
+				"%s has %s virtual functions, of ports 2 and 3: end what uses them, then echo 0 > "
+				"%s/bus/pci/devices/%s/sriov_numvfs; set it again when the image is loaded",
+				f->address, vfs, p->env->sys, f->address);
+		else if (json_array_size(pids))
 			rc = flash_fail(err, -EBUSY, "%s is in use by process %lld: end it first", f->address,
 					(long long)json_integer_value(json_array_get(pids, 0)));
 		else if (!strcmp(f->driver, VFIO) && one && group_is_open(p->env, show_number(one, "iommu_group")))
@@ -372,6 +391,9 @@ int flash_pci_attach(struct flash_pci *p, struct flash_err *err)
 		if (!strcmp(f->driver, VFIO)) {
 			bind_vfio(p->env, f->address, text);
 		} else if (there(p->env, f->address) && !now[0]) {
+			/* A driver without ids of its own, as pci-pf-stub, takes what names it. */
+			if (f->override[0])
+				sysfs_write_device(p->env, f->address, "driver_override", f->override);
 			snprintf(path, sizeof(path), "%s/bus/pci/drivers/%s/bind", p->env->sys, f->driver);
 			snprintf(text, sizeof(text), "%s", strerror(-sysfs_write(path, f->address)));
 		}

@@ -18,7 +18,8 @@
 
 struct flash_pci_function {
 	char address[BIND_ADDRESS_LEN];
-	char driver[NAME_MAX]; /**< that had it; "" */
+	char driver[NAME_MAX];	 /**< that had it; "" */
+	char override[NAME_MAX]; /**< its driver_override, which goes with it; "" */
 };
 
 struct flash_pci {
@@ -38,7 +39,11 @@ struct flash_pci {
 int flash_pci_only(const struct bind_env *env, char address[BIND_ADDRESS_LEN], struct flash_err *err);
 /** Everything below the same port. */
 int flash_pci_find(const struct bind_env *env, const char *address, struct flash_pci *pci, struct flash_err *err);
-/** @return 0; -EBUSY a program or network stack uses a function, which one says the text */
+/**
+ * Nothing is changed.
+ *
+ * @return 0; -EBUSY a program or network stack uses a function, or one has virtual functions: what has to be ended, says the text
+ */
 int flash_pci_in_use(const struct flash_pci *pci, struct flash_err *err);
 /** Take all drivers away and keep the port from reporting what comes as an error. */
 int flash_pci_detach(struct flash_pci *pci, struct flash_err *err);
