@@ -559,6 +559,71 @@ module tb_virtio_fn;
   // Only registers without side effects on others: the writable bytes and what they must hold.
   logic [7:0] ref_q [6][26];    // queue: bytes 24..25 skipped (validated), vector 26..27, addresses 32..55
   logic [7:0] ref_common [82];
+  // Bytes 56..81 of the common structure (peer block) as the firmware gave them, the same naturally aligned, and the device
+  // configuration. The driver's is the select; a 0 for peer_connection asks for a disconnect and changes nothing yet.
+  logic [7:0] ref_peer [26], ref_aligned [32], ref_device [12];
+  task automatic peer_reference();
+    logic [15:0] select;
+    logic [31:0] gsi;
+    select = {ref_peer[5], ref_peer[4]};
+    gsi    = select < 2 ? 32'h5152_5354 + 32'h1010_1010 * 32'(select) : 32'hffff_ffff;
+    for (int unsigned b = 0; b < 4; b++) ref_peer[6 + b] = gsi[8*b +: 8];
+    for (int unsigned b = 0; b < 6; b++) ref_aligned[b] = ref_peer[b];
+    ref_aligned[6] = 0;
+    ref_aligned[7] = 0;
+    for (int unsigned b = 0; b < 4; b++) ref_aligned[8 + b] = ref_peer[6 + b];
+    for (int unsigned b = 12; b < 16; b++) ref_aligned[b] = 0;
+    for (int unsigned b = 0; b < 16; b++) ref_aligned[16 + b] = ref_peer[10 + b];
+  endtask
+  task automatic test_random_peer(input int n);
+    logic [31:0] x, w, want;
+    logic [3:0]  be;
+    logic [63:0] mac;
+    int unsigned a, place, asked;
+    where = "random accesses to the peer's registers and the configuration";
+    fw_w(vhp_regs_pkg::FnPeerConnection, 1);
+    fw_w(vhp_regs_pkg::FnPeerNumRxQueues, 2);
+    fw_w(vhp_regs_pkg::FnPeerGsiBase, 32'h5152_5354);
+    fw_w(vhp_regs_pkg::FnPeerGsiBase + 4, 32'h6162_6364);
+    foreach (ref_peer[i]) ref_peer[i] = i < 10 ? 8'h00 : 8'($urandom);
+    ref_peer[0] = 1;
+    ref_peer[2] = 2;
+    for (int unsigned i = 0; i < 4; i++)
+      fw_w(i == 0 ? vhp_regs_pkg::FnPeerUuidHiLo : i == 1 ? vhp_regs_pkg::FnPeerUuidHiHi :
+           i == 2 ? vhp_regs_pkg::FnPeerUuidLoLo : vhp_regs_pkg::FnPeerUuidLoHi,
+           {ref_peer[13 + 4*i], ref_peer[12 + 4*i], ref_peer[11 + 4*i], ref_peer[10 + 4*i]});
+    rd(Device, 8, mac);
+    rd_check(Device + 8, 4, 64'h2328_0002, "max_queue_pairs, mtu");
+    for (int unsigned b = 0; b < 8; b++) ref_device[b] = mac[8*b +: 8];
+    for (int unsigned b = 8; b < 12; b++) ref_device[b] = 8'(32'h2328_0002 >> (8 * (b - 8)));
+    wr(Common + 60, 2, 0);
+    fw_w(vhp_regs_pkg::FnEvents, 'h3f);
+    peer_reference();
+    for (int i = 0; i < n; i++) begin
+      place = $urandom_range(2);
+      a  = 4 * $urandom_range(place == 0 ? 6 : place == 1 ? 7 : 2);
+      be = 4'($urandom);
+      w  = $urandom;
+      if ($urandom_range(3) == 0) w[15:0] = 0;   // queue 0, and disconnect
+      asked = 0;
+      if ($urandom_range(1) != 0) begin
+        host(1, 24'((place == 0 ? Common + 56 : place == 1 ? Peer : Device) + a), be, w, x);
+        if (place < 2 && a == 4) begin
+          if (be[0]) ref_peer[4] = w[7:0];
+          if (be[1]) ref_peer[5] = w[15:8];
+        end
+        // The register holds 1: its lower byte alone is enough to write a 0.
+        if (place < 2 && a == 0 && be[0] && w[7:0] == 0 && (!be[1] || w[15:8] == 0)) asked = 'h20;
+        peer_reference();
+      end
+      host(0, 24'((place == 0 ? Common + 56 : place == 1 ? Peer : Device) + a), 4'hf, 0, x);
+      for (int unsigned b = 0; b < 4; b++)
+        want[8*b +: 8] = place == 0 ? (a + b < 26 ? ref_peer[a + b] : 8'h00) : place == 1 ? ref_aligned[a + b] : ref_device[a + b];
+      check(x, want, $sformatf("%s byte %0d", place == 0 ? "common 56 +" : place == 1 ? "aligned" : "device", a));
+      fw_check(vhp_regs_pkg::FnEvents, 32'(asked), $sformatf("disconnect event, bytes %b of 0x%08x", be, w));
+      fw_w(vhp_regs_pkg::FnEvents, 'h3f);
+    end
+  endtask
   task automatic test_random(input int n);
     logic [31:0] x, w, want;
     logic [3:0]  be;
@@ -649,6 +714,7 @@ module tb_virtio_fn;
     test_interrupts();
     test_absent();
     test_random(n);
+    test_random_peer(n);
     test_contention(300);
     $display("%0d passed, %0d failed", passed, failed);
     $finish;
