@@ -41,6 +41,7 @@ struct path {
 	void (*kick_src)(void), (*kick_snk)(void);
 	bool mrg;
 	uint32_t snk_len; /* bytes of a sink buffer */
+	uint64_t src_kicks, snk_kicks;
 };
 
 static void kick_peer_tx(void)
@@ -73,7 +74,9 @@ static struct path path(bool to_guest, uint32_t snk_len)
 				      kick_peer_tx,
 				      kick_guest_rx,
 				      g.features >> VHOST_PCI_NET_F_MRG_RXBUF & 1,
-				      snk_len };
+				      snk_len,
+				      0,
+				      0 };
 	return (struct path){ &g.q[VQ_TX],
 			      &p.q[VRING_RX],
 			      &g.mem,
@@ -81,7 +84,9 @@ static struct path path(bool to_guest, uint32_t snk_len)
 			      kick_guest_tx,
 			      kick_peer_rx,
 			      p.features >> VHOST_PCI_PEER_F_MRG_RXBUF & 1,
-			      snk_len };
+			      snk_len,
+			      0,
+			      0 };
 }
 
 /* The header of a large packet: bytes 0 to 9 are a matter between the two drivers, and the card's business in no way. */
@@ -129,8 +134,10 @@ static void post_sink(struct path *t, uint64_t buf)
 		at += piece;
 	}
 	assert_true(ring_add(t->snk, s, n, buf) >= 0);
-	if (ring_wants_kick(t->snk, old))
+	if (ring_wants_kick(t->snk, old)) {
+		t->snk_kicks++;
 		t->kick_snk();
+	}
 }
 
 static void send(struct path *t, unsigned int n, uint64_t buf)
@@ -154,8 +161,10 @@ static void send(struct path *t, unsigned int n, uint64_t buf)
 		at += piece;
 	}
 	assert_true(ring_add(t->src, s, count, buf) >= 0);
-	if (ring_wants_kick(t->src, old))
+	if (ring_wants_kick(t->src, old)) {
+		t->src_kicks++;
 		t->kick_src();
+	}
 }
 
 /* Take one packet from the sink, which may be several buffers. @return false if none is complete. */
@@ -279,13 +288,34 @@ static void connect_paths(struct path *to_guest, struct path *to_peer, unsigned 
 	prepare(to_peer, buffers);
 }
 
+struct counting {
+	const struct path *t;
+	unsigned int lane;
+	struct vhp_mbox_port_stats before;
+};
+
+/* Every doorbell that the card wanted has been counted for its lane, and none besides. */
+static bool kicks_counted(void *arg)
+{
+	struct counting *c = arg;
+	struct vhp_mbox_port_stats now;
+
+	peer_stats(&p, &now);
+	return now.lanes[c->lane].src_kicks - c->before.lanes[c->lane].src_kicks == c->t->src_kicks &&
+		now.lanes[c->lane].snk_kicks - c->before.lanes[c->lane].snk_kicks == c->t->snk_kicks;
+}
+
 static void one_way(bool to_guest, uint64_t own, uint64_t peer, uint32_t snk_len, unsigned int packets)
 {
 	struct vhp_mbox_port_stats a, b;
+	struct counting kicks;
 	struct path t;
 
 	connect_with(own, peer);
 	t = path(to_guest, snk_len);
+	kicks.t = &t;
+	kicks.lane = !to_guest;
+	peer_stats(&p, &kicks.before);
 	prepare(&t, snk_len == LARGE_SLOT ? 3 : large ? 60 : 40);
 	peer_stats(&p, &a);
 	run(&t, packets);
@@ -293,6 +323,9 @@ static void one_way(bool to_guest, uint64_t own, uint64_t peer, uint32_t snk_len
 	assert_int_equal(b.lanes[!to_guest].packets - a.lanes[!to_guest].packets, packets);
 	assert_int_equal(b.lanes[!to_guest].dropped, a.lanes[!to_guest].dropped);
 	assert_true(b.lanes[!to_guest].snk_irqs > a.lanes[!to_guest].snk_irqs);
+	assert_true(t.src_kicks >= 1 && t.snk_kicks >= 1);
+	/* Doorbells of the two functions come on sockets of their own: the last may still be under way. */
+	assert_true(wait_for(kicks_counted, &kicks));
 }
 
 static void to_guest(void **state)

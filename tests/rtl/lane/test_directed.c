@@ -6,18 +6,42 @@
 
 #include "lane.h"
 
+/* Of all cases, by EVENT_IDX: times that a driver had something new, and that the card wanted to hear it. */
+static struct {
+	uint64_t offers, kicks;
+} notified[2];
+
+/* The card counts exactly the notifications that it asked for. */
+static void check_kicks(int lane, const uint32_t before[2])
+{
+	for (unsigned int end = 0; end < 2; end++) {
+		const struct vq *q = end ? &lanes[lane].snk.q : &lanes[lane].src.q;
+		uint32_t counted = stat(lane, S_SRC_KICKS + end) - before[end];
+
+		notified[q->event_idx].offers += q->offers;
+		notified[q->event_idx].kicks += q->kicks;
+		if (counted != (uint32_t)q->kicks)
+			fail("%s kicks: the card counts %u of %llu", end ? "sink" : "source", counted,
+			     (unsigned long long)q->kicks);
+	}
+}
+
 static void simple(const char *name, int lane, struct lane_opts o)
 {
-	uint32_t base, bytes, dropped;
+	uint32_t base, bytes, dropped, kicks[2];
 
 	begin(name);
 	lane_init(lane, &o);
 	base = stat(lane, S_PACKETS);
 	bytes = stat(lane, S_BYTES);
 	dropped = stat(lane, S_DROPPED);
+	kicks[0] = stat(lane, S_SRC_KICKS);
+	kicks[1] = stat(lane, S_SNK_KICKS);
 	lane_enable(lane, true);
 	run_lanes();
 	lanes_check_end();
+	if (!failures)
+		check_kicks(lane, kicks);
 	if (!failures && stat(lane, S_PACKETS) - base != lanes[lane].rcvd)
 		fail("statistics: %u packets, %u came", stat(lane, S_PACKETS) - base, lanes[lane].rcvd);
 	if (!failures && stat(lane, S_BYTES) - bytes != (uint32_t)lanes[lane].bytes)
@@ -86,6 +110,20 @@ static void t_sizes(void)
 		snprintf(name, sizeof(name), "size %u", size);
 		simple(strdup(name), 0, o);
 	}
+}
+
+/* virtio 1.2, 2.7.10: while a queue is worked on, its driver is asked for none: NO_NOTIFY, or an avail_event that lies behind. */
+static void t_suppressed(void)
+{
+	begin("suppressed notifications");
+	for (unsigned int event_idx = 0; event_idx < 2; event_idx++) {
+		uint64_t offers = notified[event_idx].offers, kicks = notified[event_idx].kicks;
+
+		if (kicks == 0 || kicks > offers - offers / (event_idx ? 2 : 10))
+			fail("%s: %llu notifications wanted of %llu", event_idx ? "avail_event" : "NO_NOTIFY",
+			     (unsigned long long)kicks, (unsigned long long)offers);
+	}
+	end();
 }
 
 static void t_reenable(void)
@@ -313,6 +351,7 @@ void directed_tests(void)
 	o.target = 400;
 	simple("event index, small rings, index wraps", lane_of(6), o);
 	t_sizes();
+	t_suppressed();
 	t_reenable();
 	t_no_buffers();
 	t_idle();

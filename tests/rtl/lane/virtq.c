@@ -213,6 +213,7 @@ bool vq_need_kick(struct vq *q)
 		need = need_event(get16(q, q->used + 4 + 8u * q->size), q->avail_idx, old);
 	else
 		need = !(get16(q, q->used) & 1);
+	q->offers++;
 	q->kicks += need;
 	return need;
 }

@@ -51,7 +51,9 @@ struct vq {
 	uint16_t order[VQ_MAX_SIZE];	/* heads in the order of publication */
 	uint64_t pool;
 	uint32_t pool_head, pool_tail, pool_used;
-	uint64_t kicks, shuffles;
+	uint64_t offers; /* times that the driver had something new */
+	uint64_t kicks;	 /* and the device wanted to hear of it */
+	uint64_t shuffles;
 };
 
 struct vq_params {
