@@ -365,7 +365,7 @@ static void execute(struct nor *n)
 		program(n);
 		break;
 	case ERASE_4K:
-		erase(n, 4096, n->cfg.erase_4k, &n->st.erased_4k);
+		erase(n, NOR_SECTOR, n->cfg.erase_4k, &n->st.erased_4k);
 		break;
 	case ERASE_32K:
 		erase(n, 32768, n->cfg.erase_32k, &n->st.erased_32k);

@@ -26,6 +26,7 @@
 #define NOR_SIZE (128u << 20)
 #define NOR_DIE (64u << 20)
 #define NOR_PAGE 256u
+#define NOR_SECTOR 4096u /**< bytes, the smallest that can be erased */
 
 struct nor_config {
 	/* Busy times in user clocks, at least 1. */
