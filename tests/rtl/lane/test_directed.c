@@ -119,7 +119,7 @@ static void t_suppressed(void)
 	for (unsigned int event_idx = 0; event_idx < 2; event_idx++) {
 		uint64_t offers = notified[event_idx].offers, kicks = notified[event_idx].kicks;
 
-		if (kicks == 0 || kicks > offers - offers / (event_idx ? 2 : 10))
+		if (kicks == 0 || kicks > offers - offers / (event_idx ? 2 : 20))
 			fail("%s: %llu notifications wanted of %llu", event_idx ? "avail_event" : "NO_NOTIFY",
 			     (unsigned long long)kicks, (unsigned long long)offers);
 	}
