@@ -19,8 +19,8 @@
 /* A simulated card answers in simulated time, and its time passes as fast as the machine is idle. */
 #define BOOT_TIMEOUT_MS(card) ((card)->socket ? 120000u : 5000u)
 #define CALL_TIMEOUT_MS(card) ((card)->socket ? 120000u : 1000u)
-#define WATCH_PERIOD_MS \
-	1000 /* until a lost simulated card is looked for again, or a PCI function asked whether it is there */
+/* Until a lost simulated card is looked for again, or a PCI function asked whether it is there. */
+#define WATCH_PERIOD_MS 1000
 #define FIRST_FREE_IOVA 0x100000000ull /* above the 32-bit windows of PCI and MSI */
 #define FREE_IOVA_ALIGN 0x40000000ull
 

@@ -164,11 +164,11 @@ static enum rte_vhost_msg_result after_message(int vid, void *raw)
 		break;
 	case VHOST_USER_SET_LOG_BASE:
 		ok = log_is_whole(front);
-		if (!ok)
+		if (!ok) {
 			vdpa_log_forget(front->port, vid);
-		if (!ok)
 			PORT_LOG(front->port, ERR,
 				 "the front end's log is shorter than it says, or than its memory: disconnecting");
+		}
 		break;
 	}
 	vdpa_guard_mapped(front);
